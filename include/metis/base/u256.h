@@ -7,6 +7,9 @@
 
 #include "metis/base/bytes.h"
 
+/* The 128-bit helper type of both compilers, named once so that -Wpedantic stays on. */
+__extension__ typedef unsigned __int128 mt_u128;
+
 typedef struct u256 {
     uint64_t w[4];
 } u256;
@@ -50,7 +53,7 @@ static inline u256 u256_add_c(u256 a, u256 b, bool *carry)
     u256 r;
     unsigned char c = 0;
     for (int i = 0; i < 4; i++) {
-        unsigned __int128 t = (unsigned __int128)a.w[i] + b.w[i] + c;
+        mt_u128 t = (mt_u128)a.w[i] + b.w[i] + c;
         r.w[i] = (uint64_t)t;
         c = (unsigned char)(t >> 64);
     }
@@ -64,7 +67,7 @@ static inline u256 u256_sub_b(u256 a, u256 b, bool *borrow)
     u256 r;
     unsigned char c = 0;
     for (int i = 0; i < 4; i++) {
-        unsigned __int128 t = (unsigned __int128)a.w[i] - b.w[i] - c;
+        mt_u128 t = (mt_u128)a.w[i] - b.w[i] - c;
         r.w[i] = (uint64_t)t;
         c = (unsigned char)((t >> 64) & 1);
     }
