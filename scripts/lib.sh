@@ -1,0 +1,41 @@
+# Shared by the scripts: where things are, step timing, and one line of output a step.
+# Sourced, never run.
+# shellcheck shell=bash
+set -euo pipefail
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${METIS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/metisd}
+export TOP CACHE
+cd "$TOP"
+
+now_ms() { date +%s%3N; }
+
+# step NAME COMMAND...: runs it, prints how long it took; output only when it fails.
+step() {
+    local name=$1 t0 log rc=0
+    shift
+    t0=$(now_ms)
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 || rc=$?
+    if [ "$rc" -ne 0 ]; then
+        cat "$log" >&2
+        rm -f "$log"
+        printf '%-28s FAILED (status %d) after %d ms\n' "$name" "$rc" $(($(now_ms) - t0)) >&2
+        return "$rc"
+    fi
+    rm -f "$log"
+    printf '%-28s %6d ms\n' "$name" $(($(now_ms) - t0)) >&2
+}
+
+# as_root COMMAND...: directly as root, else with sudo.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "need root or sudo for: $*" >&2
+        return 1
+    fi
+}
+
+jobs_max() { nproc; }

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Installs what the build and the tests need: Debian packages, and pinned npm packages
+# checked by hash. Idempotent; when nothing is missing it takes well under a second.
+#   scripts/setup.sh          what the build needs
+#   scripts/setup.sh --test   also what the tests need
+. "$(dirname "$0")/lib.sh"
+
+BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build ccache pkg-config git ca-certificates
+    zstd xz-utils libuv1-dev liblmdb-dev libsecp256k1-dev libssl-dev libgmp-dev
+    libjansson-dev libhttp-parser-dev libwslay-dev libinih-dev zlib1g-dev libzstd-dev)
+TEST_PACKAGES=(clang-14 clang-format-14 libclang-rt-14-dev libcriterion-dev curl
+    util-linux procps)
+
+CKZG_VERSION=4.1.0
+CKZG_SHA512=eliOBB2GKoT5Nk4LwN418O8kWfXCwepHj3kd6z0zKrzIdJbry0Y8IDPYzE5Dxw/fs386PGO6zQRqy8LSVtR5tQ==
+
+want_test=0
+for arg in "$@"; do
+    case $arg in
+    --test) want_test=1 ;;
+    *)
+        echo "usage: scripts/setup.sh [--test]" >&2
+        exit 2
+        ;;
+    esac
+done
+
+packages=("${BUILD_PACKAGES[@]}")
+[ "$want_test" -eq 1 ] && packages+=("${TEST_PACKAGES[@]}")
+
+missing_packages() {
+    local have p
+    have=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null |
+        awk '$1 == "ii" { print $2 }')
+    for p in "${packages[@]}"; do
+        grep -qxF "$p" <<<"$have" || echo "$p"
+    done
+}
+
+apt_install() {
+    export DEBIAN_FRONTEND=noninteractive
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+        --no-install-recommends "$@"
+}
+
+fetch_ckzg() {
+    local dir tgz sum
+    dir=$(mktemp -d)
+    tgz=$dir/c-kzg-$CKZG_VERSION.tgz
+    (cd "$dir" && npm pack --silent "c-kzg@$CKZG_VERSION" >/dev/null)
+    sum=$(openssl dgst -sha512 -binary "$tgz" | base64 -w0)
+    if [ "$sum" != "$CKZG_SHA512" ]; then
+        rm -rf "$dir"
+        echo "c-kzg@$CKZG_VERSION: the hash is $sum, not the pinned $CKZG_SHA512" >&2
+        return 1
+    fi
+    tar -xzf "$tgz" -C "$dir"
+    mkdir -p third_party
+    rm -rf third_party/c-kzg
+    mv "$dir/package" third_party/c-kzg
+    echo "$CKZG_SHA512" >third_party/c-kzg/.pin
+    rm -rf "$dir"
+}
+
+if [ "$want_test" -eq 1 ] || [ ! -f third_party/c-kzg/.pin ]; then
+    command -v npm >/dev/null || packages+=(npm)
+fi
+missing=$(missing_packages)
+if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086
+    step "debian packages" apt_install $missing
+fi
+if [ "$(cat third_party/c-kzg/.pin 2>/dev/null)" != "$CKZG_SHA512" ]; then
+    step "c-kzg $CKZG_VERSION (npm)" fetch_ckzg
+fi
