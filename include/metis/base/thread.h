@@ -31,6 +31,15 @@ void mailbox_close(struct mailbox *m);
 bool mailbox_closed(const struct mailbox *m);
 size_t mailbox_len(const struct mailbox *m);
 
+/* What travels through the mailboxes between the node's threads: a message that knows what to
+ * do on arrival. Embedded as the first member of a larger struct; run owns and frees it. */
+struct task {
+    void (*run)(struct task *task);
+};
+
+/* Takes and runs what is there, at most n tasks; returns how many. */
+size_t mailbox_run(struct mailbox *m, size_t n);
+
 /* A named thread. fn runs until it returns; thread_join waits for that and frees it. */
 struct thread;
 struct thread *thread_start(const char *name, void (*fn)(void *ctx), void *ctx);
