@@ -39,3 +39,12 @@ as_root() {
 }
 
 jobs_max() { nproc; }
+
+# The pinned npm packages of tests/clients, installed once for each state of the lock file.
+npm_packages() {
+    local dir=tests/clients sum
+    sum=$(sha256sum "$dir/package-lock.json" | cut -c1-64)
+    [ "$(cat "$dir/node_modules/.pin" 2>/dev/null)" = "$sum" ] && return 0
+    step "npm packages" npm --prefix "$dir" ci --ignore-scripts --no-audit --no-fund
+    echo "$sum" >"$dir/node_modules/.pin"
+}
