@@ -28,6 +28,10 @@ mt_err keccak_setup(void);
 mt_err secp_setup(void);
 void kzg_setup(void);
 
+/* [tau]G2, compressed; a test compares it with the set-up's text. */
+extern const uint8_t kzg_tau_g2[96];
+slice kzg_setup_text_get(void);
+
 /* ---- entries of crypto_native ---- */
 
 mt_err modexp_gmp(slice base, slice exp, slice mod, uint8_t *out, struct arena *scratch);
