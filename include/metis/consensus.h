@@ -28,7 +28,7 @@ enum cs_input_kind {
     CS_PENDING,   /* the pool has executable transactions (count) */
     CS_MINE,      /* one block is asked for; timestamp 0: the clock decides */
     CS_BUILT,     /* the block of the last CS_BUILD is committed: parent_time, count = pending
-                     transactions left */
+                     transactions left that are worth a block (0 when the last one took none) */
     CS_FAILED,    /* it could not be built */
     CS_HEAD,      /* the head moved otherwise (import, rewind): parent_time */
     CS_CONFIGURE, /* config changed at run time */
