@@ -6,9 +6,9 @@
 . "$(dirname "$0")/lib.sh"
 
 BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build ccache pkg-config git ca-certificates
-    zstd xz-utils libuv1-dev liblmdb-dev libsecp256k1-dev libssl-dev libgmp-dev
-    libjansson-dev libhttp-parser-dev libwslay-dev libinih-dev zlib1g-dev libzstd-dev)
-TEST_PACKAGES=(clang-14 clang-format-14 libclang-rt-14-dev libcriterion-dev curl
+    openssl libuv1-dev liblmdb-dev libsecp256k1-dev libssl-dev libgmp-dev
+    libjansson-dev libhttp-parser-dev libwslay-dev libinih-dev)
+TEST_PACKAGES=(zstd clang-14 clang-format-14 libclang-rt-14-dev libcriterion-dev curl
     util-linux procps)
 
 CKZG_VERSION=4.1.0

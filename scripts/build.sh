@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Builds a preset: scripts/build.sh [release|debug|asan|tsan|clang] [TARGET...]
+# The default is release, into build/; the others go to build-<preset>/.
+. "$(dirname "$0")/lib.sh"
+preset=${1:-release}
+[ $# -gt 0 ] && shift
+case $preset in
+release) dir=build ;;
+debug | asan | tsan | clang) dir=build-$preset ;;
+*)
+    echo "usage: scripts/build.sh [release|debug|asan|tsan|clang] [TARGET...]" >&2
+    exit 2
+    ;;
+esac
+[ -f "$dir/build.ninja" ] || step "configure $preset" cmake --preset "$preset"
+step "build $preset" ninja -C "$dir" "$@"

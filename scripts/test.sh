@@ -1,0 +1,248 @@
+#!/usr/bin/env bash
+# Sets up, then runs every test, or the suites named. Each suite prints a line; the last
+# line is `N passed, N failed` (`, N skipped` may follow).
+#   scripts/test.sh [--full] [--allow-skip] [SUITE...]
+# Exit status 0 only when something ran, nothing failed, and nothing was skipped unless
+# --allow-skip is given. --full: the long forms. --list: the suites.
+. "$(dirname "$0")/lib.sh"
+
+# The order of a whole run. Every name has a function suite_<name> below.
+SUITES=(build clang tidy contracts unit fuzz conformance rpc clients crash asan tsan)
+# Part of another suite in a whole run, or only run when named.
+
+full=0
+allow_skip=0
+chosen=()
+for arg in "$@"; do
+    case $arg in
+    --full) full=1 ;;
+    --allow-skip) allow_skip=1 ;;
+    --list)
+        printf '%s\n' "${SUITES[@]}"
+        exit 0
+        ;;
+    -*)
+        echo "usage: scripts/test.sh [--full] [--allow-skip] [SUITE...]" >&2
+        exit 2
+        ;;
+    *)
+        if ! printf '%s\n' "${SUITES[@]}" | grep -qxF "$arg"; then
+            echo "no suite $arg; there are: ${SUITES[*]}" >&2
+            exit 2
+        fi
+        chosen+=("$arg")
+        ;;
+    esac
+done
+[ ${#chosen[@]} -eq 0 ] && chosen=("${SUITES[@]}")
+export METIS_FULL=$full
+
+passed=0
+failed=0
+skipped=0
+ran_p=0
+ran_f=0
+ran_s=0
+LOGS=$(mktemp -d)
+trap 'rm -rf "$LOGS"' EXIT
+
+# ---- what suites call ----
+pass() { ran_p=$((ran_p + ${1:-1})); }
+fail() { ran_f=$((ran_f + ${1:-1})); }
+skip() {
+    ran_s=$((ran_s + 1))
+    echo "     skipped: $*"
+}
+
+# one NAME COMMAND...: a single test that passes when the command does.
+one() {
+    local name=$1 log="$LOGS/out"
+    shift
+    if "$@" >"$log" 2>&1; then
+        pass
+    else
+        fail
+        echo "     FAILED $name (status $?)"
+        tail -40 "$log" | sed 's/^/     | /'
+    fi
+}
+
+# tally NAME COMMAND...: a runner whose last line is `N passed, N failed[, N skipped]`. Its
+# status must agree with it.
+tally() {
+    local name=$1 log="$LOGS/out" last rc=0 p f s
+    shift
+    "$@" >"$log" 2>&1 || rc=$?
+    last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
+    p=$(sed -nE 's/^([0-9]+) passed.*/\1/p' <<<"$last")
+    f=$(sed -nE 's/^[0-9]+ passed, ([0-9]+) failed.*/\1/p' <<<"$last")
+    s=$(sed -nE 's/.*, ([0-9]+) skipped.*/\1/p' <<<"$last")
+    if [ -z "$last" ] || { [ "$rc" -ne 0 ] && [ "$f" -eq 0 ]; }; then
+        echo "     FAILED $name: status $rc, '${last:-no summary}'"
+        tail -40 "$log" | sed 's/^/     | /'
+        fail
+    fi
+    pass "${p:-0}"
+    fail "${f:-0}"
+    ran_s=$((ran_s + ${s:-0}))
+    if [ "${f:-0}" -gt 0 ]; then
+        echo "     FAILED $name: $last"
+        { grep -E 'FAIL|"pass":false' "$log" | head -40; tail -3 "$log"; } | sed 's/^/     | /'
+    fi
+}
+
+# fixtures NAME: sets $dir; status 1 after recording a skip when the archive is not there.
+fixtures() {
+    if ! dir=$(scripts/fixtures.sh "$1" 2>"$LOGS/fx"); then
+        skip "$(cat "$LOGS/fx")"
+        return 1
+    fi
+}
+
+# Criterion programs of a build folder: every test counts.
+criterion() {
+    local folder=$1 program log="$LOGS/unit" line p f c
+    for program in "$folder"/test_*; do
+        [ -x "$program" ] && [ -f "$program" ] || continue
+        timeout 600 "$program" --jobs "$(nproc)" >"$log" 2>&1
+        line=$(grep -E 'Synthesis: Tested' "$log" | sed 's/\x1b\[[0-9;]*m//g' | tail -1)
+        if [ -z "$line" ]; then
+            echo "     FAILED ${program##*/}: it did not finish"
+            tail -20 "$log" | sed 's/^/     | /'
+            fail
+            continue
+        fi
+        p=$(sed -E 's/.*Passing: ([0-9]+).*/\1/' <<<"$line")
+        f=$(sed -E 's/.*Failing: ([0-9]+).*/\1/' <<<"$line")
+        c=$(sed -E 's/.*Crashing: ([0-9]+).*/\1/' <<<"$line")
+        pass "$p"
+        fail $((f + c))
+        if [ $((f + c)) -gt 0 ]; then
+            echo "     FAILED ${program##*/}: $line"
+            grep -vE '^\[====\]|^$' "$log" | head -40 | sed 's/^/     | /'
+        fi
+    done
+}
+
+# ---- the suites ----
+suite_build() { one "gcc release build" scripts/build.sh release; }
+
+suite_clang() { one "clang build" scripts/build.sh clang; }
+
+suite_tidy() { tally tidy scripts/tidy.sh; }
+
+suite_contracts() {
+    npm_packages
+    one "bytecode of the contracts" node scripts/contracts.mjs --check
+    one "genesis files and NETWORKS.md" node scripts/genesis.mjs --check
+}
+
+suite_unit() {
+    need release
+    criterion build
+}
+
+suite_fuzz() {
+    need release
+    local target
+    for target in build/fuzz_* build/tests/fuzz/fuzz_*; do
+        [ -f "$target" ] && [ -x "$target" ] || continue
+        one "${target##*/} over its corpus" "$target" \
+            "tests/fuzz/corpus/$(basename "${target#*fuzz_}")"
+    done
+}
+
+suite_conformance() {
+    need release
+    fixtures state || return 0
+    tally "state tests" build/metis-evm statetest "$dir"
+}
+
+suite_rpc() {
+    need release
+    fixtures rpc || return 0
+    tally "rpc cases" node tests/rpc/run.mjs --bin build/metisd "$dir/rpc/tests"
+}
+
+suite_clients() {
+    need release
+    npm_packages
+    tally clients node tests/clients/run.mjs --bin build/metisd
+}
+
+suite_crash() {
+    need release
+    local rounds=60
+    [ "$full" -eq 1 ] && rounds=300
+    tally crash tests/crash/run.sh "$rounds"
+}
+
+# Everything once more under the address and undefined-behaviour sanitizers; of the state
+# tests all with --full, otherwise the newer ones (by EIP), without the `static` folder.
+suite_asan() {
+    export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=0
+    export UBSAN_OPTIONS=print_stacktrace=1
+    need asan
+    criterion build-asan
+    if fixtures state; then
+        local part=() each
+        for each in "$dir"/eest/state_tests/*; do
+            [ "$full" -eq 0 ] && [ "${each##*/}" = static ] && continue
+            part+=("$each")
+        done
+        tally "state tests" build-asan/metis-evm statetest "${part[@]}"
+    fi
+    if fixtures rpc; then
+        tally "rpc cases" node tests/rpc/run.mjs --bin build-asan/metisd "$dir/rpc/tests"
+    fi
+    unset ASAN_OPTIONS UBSAN_OPTIONS
+}
+
+# Data races: import and the RPC cases, then transactions from many connections at once.
+suite_tsan() {
+    export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+    need tsan
+    if fixtures rpc; then
+        tally "rpc cases" node tests/rpc/run.mjs --bin build-tsan/metisd "$dir/rpc/tests"
+    fi
+    npm_packages
+    tally "pool under load" node tests/clients/load.mjs --bin build-tsan/metisd --check
+    unset TSAN_OPTIONS
+}
+
+# need PRESET: builds it once in this run; a failing build ends the run.
+declare -A built=()
+need() {
+    [ -n "${built[$1]:-}" ] && return 0
+    if ! scripts/build.sh "$1" >"$LOGS/build" 2>&1; then
+        cat "$LOGS/build"
+        echo "the $1 build failed" >&2
+        echo "$passed passed, $((failed + 1)) failed"
+        exit 1
+    fi
+    built[$1]=1
+}
+
+# ---- the run ----
+scripts/setup.sh --test
+all=$(now_ms)
+for suite in "${chosen[@]}"; do
+    t0=$(now_ms)
+    ran_p=0
+    ran_f=0
+    ran_s=0
+    set +e
+    "suite_$suite"
+    set -e
+    passed=$((passed + ran_p))
+    failed=$((failed + ran_f))
+    skipped=$((skipped + ran_s))
+    line="$ran_p passed, $ran_f failed"
+    [ "$ran_s" -gt 0 ] && line+=", $ran_s skipped"
+    printf 'suite %-12s %s (%d s)\n' "$suite" "$line" $((($(now_ms) - t0 + 500) / 1000))
+done
+printf 'all suites: %d s\n' $((($(now_ms) - all + 500) / 1000))
+line="$passed passed, $failed failed"
+[ "$skipped" -gt 0 ] && line+=", $skipped skipped"
+echo "$line"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ] && { [ "$skipped" -eq 0 ] || [ "$allow_skip" -eq 1 ]; }
