@@ -1,6 +1,6 @@
-/* Growing byte buffers. Growth doubles, up to the cap. In an arena the old bytes stay where
- * they are until the arena is reset, so an arena buffer costs at most twice its final size;
- * the last allocation of the arena is extended in place. */
+/* Growing byte buffers. Growth doubles, up to the cap. In an arena the old bytes stay
+ * where they are until the arena is reset, so an arena buffer costs at most twice its
+ * final size; the last allocation of the arena is extended in place. */
 #include "metis/base/mem.h"
 #include "base_int.h"
 

@@ -3,10 +3,10 @@
  *   index   [ 0 | 3 | 0 | 1 | gone | 2 ]       slot -> entry number + 1
  *   entries [ live key value ][ ... ][ ... ]   in insertion order
  *
- * Linear probing at a load of at most 3/4. A deleted entry stays in the array, marked dead,
- * until there is no room left and it is squeezed out; iteration skips it. The hash multiplies 64-bit
- * words with a seeded state and folds the 128-bit product: a few cycles a word, and every
- * bit depends on the seed. */
+ * Linear probing at a load of at most 3/4. A deleted entry stays in the array, marked
+ * dead, until there is no room left and it is squeezed out; iteration skips it. The hash
+ * multiplies 64-bit words with a seeded state and folds the 128-bit product: a few cycles
+ * a word, and every bit depends on the seed. */
 #include "metis/base/map.h"
 #include "metis/base/u256.h"
 #include "base_int.h"
@@ -157,7 +157,8 @@ static void compact(struct map *m)
     m->count = n;
 }
 
-/* Room for at least one more entry: the dead ones' when they are many, else new arrays. */
+/* Room for at least one more entry: the dead ones' when they are many, else new arrays.
+ * */
 static bool make_room(struct map *m)
 {
     if (m->capacity != 0 && m->live < entries_max(m->capacity) / 2) {

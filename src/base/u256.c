@@ -1,8 +1,9 @@
 /* 256-bit arithmetic beyond the inline functions of the header.
  *
- * Division is Knuth's algorithm D (The Art of Computer Programming, volume 2, section 4.3.1)
- * with 64-bit digits; one-digit divisors, the common case in contracts, take a shorter loop.
- * The same routine reduces the 512-bit products of MULMOD and the 257-bit sums of ADDMOD. */
+ * Division is Knuth's algorithm D (The Art of Computer Programming, volume 2, section
+ * 4.3.1) with 64-bit digits; one-digit divisors, the common case in contracts, take a
+ * shorter loop. The same routine reduces the 512-bit products of MULMOD and the 257-bit
+ * sums of ADDMOD. */
 #include "metis/base/u256.h"
 
 u256 u256_mul(u256 a, u256 b)
@@ -64,8 +65,8 @@ static inline uint64_t div_2by1(uint64_t hi, uint64_t lo, uint64_t d, uint64_t *
 #endif
 }
 
-/* One step of algorithm D: subtracts q * v[0..n) from u[0..n], returns the digit, which is
- * one less than the estimate q when the estimate was too large. */
+/* One step of algorithm D: subtracts q * v[0..n) from u[0..n], returns the digit, which
+ * is one less than the estimate q when the estimate was too large. */
 static uint64_t sub_mul(uint64_t *u, const uint64_t *v, int n, uint64_t q)
 {
     uint64_t carry = 0, borrow = 0;
@@ -90,8 +91,8 @@ static uint64_t sub_mul(uint64_t *u, const uint64_t *v, int n, uint64_t q)
     return q - 1;
 }
 
-/* The estimate of one quotient digit from the top digits (u2 u1 u0) / (v1 v0), v1 with its
- * top bit set and u2 <= v1: right or one too large. */
+/* The estimate of one quotient digit from the top digits (u2 u1 u0) / (v1 v0), v1 with
+ * its top bit set and u2 <= v1: right or one too large. */
 static uint64_t estimate(uint64_t u2, uint64_t u1, uint64_t u0, uint64_t v1, uint64_t v0)
 {
     uint64_t q, r;
@@ -112,8 +113,8 @@ static uint64_t estimate(uint64_t u2, uint64_t u1, uint64_t u0, uint64_t v1, uin
     return q;
 }
 
-/* num[0..nn) / den[0..nd), den[nd - 1] not zero, nn <= 8, nd <= 4. quot (nn digits) may be
- * NULL; rem has nd digits. */
+/* num[0..nn) / den[0..nd), den[nd - 1] not zero, nn <= 8, nd <= 4. quot (nn digits) may
+ * be NULL; rem has nd digits. */
 static void divide(const uint64_t *num, int nn, const uint64_t *den, int nd,
                    uint64_t *quot, uint64_t *rem)
 {

@@ -1,0 +1,92 @@
+/* Counters, gauges and histograms of the whole program, and their Prometheus text.
+ *
+ * One X-macro names every metric; the exposition, docs/METRICS.md and the tests expand it.
+ * A metric has one series for the program and one for each network (a label); the series
+ * that were never touched are left out. All functions are safe from any thread: a series is
+ * a few relaxed atomics, so reading while others write may mix two neighbouring moments. */
+#ifndef METIS_BASE_METRICS_H
+#define METIS_BASE_METRICS_H
+
+#include "metis/base/mem.h"
+
+/* X(name, kind, help): exported as metis_<name>. Kinds: COUNTER (only grows; the name ends
+ * in _total), GAUGE (a signed value), SECONDS (a histogram of durations, buckets below). */
+#define METIS_METRICS(X)                                                                 \
+    X(chain_head_block, GAUGE, "Number of the head block")                               \
+    X(chain_head_timestamp_seconds, GAUGE, "Timestamp of the head block")                \
+    X(chain_blocks_total, COUNTER, "Blocks committed")                                   \
+    X(chain_transactions_total, COUNTER, "Transactions in committed blocks")             \
+    X(chain_gas_total, COUNTER, "Gas used by committed blocks")                          \
+    X(chain_rejected_blocks_total, COUNTER, "Blocks refused by validation")              \
+    X(chain_reorgs_total, COUNTER, "Heads that were replaced by another branch")         \
+    X(chain_execute_seconds, SECONDS, "Time to execute a block")                         \
+    X(chain_commit_seconds, SECONDS, "Time to compute the root and commit a block")      \
+    X(builder_blocks_total, COUNTER, "Blocks built here")                                \
+    X(builder_build_seconds, SECONDS, "Time to build and seal a block")                  \
+    X(pool_pending, GAUGE, "Transactions that could be included now")                    \
+    X(pool_queued, GAUGE, "Transactions that wait for an earlier nonce")                 \
+    X(pool_added_total, COUNTER, "Transactions admitted")                                \
+    X(pool_rejected_total, COUNTER, "Transactions refused at admission")                 \
+    X(pool_dropped_total, COUNTER, "Transactions removed without inclusion")             \
+    X(rpc_requests_total, COUNTER, "RPC calls, each element of a batch counted")         \
+    X(rpc_errors_total, COUNTER, "RPC calls answered with an error")                     \
+    X(rpc_duration_seconds, SECONDS, "Time from a decoded RPC call to its reply")        \
+    X(rpc_in_flight, GAUGE, "RPC calls on the reader threads")                           \
+    X(rpc_subscriptions, GAUGE, "Open subscriptions")                                    \
+    X(net_connections, GAUGE, "Open client connections")                                 \
+    X(net_accepted_total, COUNTER, "Client connections accepted")                        \
+    X(net_refused_total, COUNTER, "Client connections refused by a limit")               \
+    X(net_received_bytes_total, COUNTER, "Bytes read from clients")                      \
+    X(net_sent_bytes_total, COUNTER, "Bytes written to clients")                         \
+    X(db_size_bytes, GAUGE, "Size of the database on disk")                              \
+    X(node_start_time_seconds, GAUGE, "Unix time at which the program started")          \
+    X(node_memory_bytes, GAUGE, "Resident memory of the program")                        \
+    X(node_cpu_milliseconds_total, COUNTER, "Processor time used by the program")        \
+    X(node_open_files, GAUGE, "Open file descriptors")
+
+enum metric {
+#define METRIC_ENUM(name, kind, help) METRIC_##name,
+    METIS_METRICS(METRIC_ENUM)
+#undef METRIC_ENUM
+        METRIC_COUNT
+};
+
+/* The series of the program itself; networks are 0..METRIC_NETWORKS_MAX - 1. */
+#define METRIC_NETWORKS_MAX 4u
+#define METRIC_NODE         METRIC_NETWORKS_MAX
+
+/* Names the next network's label; *net is the index to pass on. A name that is known gets
+ * its old index. MT_ELIMIT past four, MT_EINVAL for a name over 31 characters or with
+ * anything but letters, digits, '-', '_' and '.'. */
+mt_err metrics_network(const char *name, unsigned *net);
+
+/* n more, for a counter. An unknown network index counts for METRIC_NODE. */
+void metric_add(enum metric metric, unsigned net, uint64_t n);
+
+/* A counter whose total is kept elsewhere (processor time). */
+void metric_set_total(enum metric metric, unsigned net, uint64_t total);
+
+/* A gauge's value, or a change of it. */
+void metric_set(enum metric metric, unsigned net, int64_t value);
+void metric_move(enum metric metric, unsigned net, int64_t by);
+
+/* One duration into a histogram. The buckets' upper limits are 10 us * 4^i, i = 0..11 (10 us
+ * to about 42 s), and infinity. */
+void metric_observe_ns(enum metric metric, unsigned net, uint64_t ns);
+
+/* The present value (of a histogram: the number of observations). */
+int64_t metric_value(enum metric metric, unsigned net);
+
+/* Everything as Prometheus text, version 0.0.4. */
+void metrics_write(struct buf *out);
+
+/* Name without the prefix, kind ("counter", "gauge", "histogram") and help of a metric, for
+ * the documentation; constant strings. */
+struct metric_info {
+    const char *name;
+    const char *kind;
+    const char *help;
+};
+struct metric_info metric_info(enum metric metric);
+
+#endif
