@@ -13,7 +13,14 @@ enum log_format { LOG_LOGFMT, LOG_JSON };
 
 struct log_kv {
     const char *key;
-    enum { LOG_KV_STR, LOG_KV_U64, LOG_KV_I64, LOG_KV_F64, LOG_KV_BYTES, LOG_KV_BOOL } kind;
+    enum {
+        LOG_KV_STR,
+        LOG_KV_U64,
+        LOG_KV_I64,
+        LOG_KV_F64,
+        LOG_KV_BYTES,
+        LOG_KV_BOOL
+    } kind;
     union {
         const char *str;
         uint64_t u64;
@@ -33,7 +40,13 @@ struct log_kv {
 #define KV_HASH(k, h)   KV_HEX((k), slice_of((h)->b, 32))
 #define KV_ADDR(k, a)   KV_HEX((k), slice_of((a)->b, 20))
 #define KV_END          ((struct log_kv){NULL, LOG_KV_U64, {.u64 = 0}})
-#define KV_ERR(k, e, d) KV_STR((k), (d) && (d)->text[0] ? (d)->text : mt_err_text(e))
+#define KV_ERR(k, e, d) KV_STR((k), log_err_text((e), (d)))
+
+/* The detail of a failure, or its code's text when there is none (diag may be NULL). */
+static inline const char *log_err_text(mt_err err, const struct mt_diag *diag)
+{
+    return diag != NULL && diag->text[0] != 0 ? diag->text : mt_err_text(err);
+}
 
 /* Set once at start (or by the operator at run time). Default: info, logfmt, stderr. */
 void log_setup(enum log_level level, enum log_format format);
