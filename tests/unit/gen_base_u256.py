@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes base_u256_table.h: u256 operations with results from Python's integers.
 
-    python3 tests/unit/gen_base_u256.py > tests/unit/base_u256_table.h
+    python3 tests/unit/gen_base_u256.py | clang-format-14 --style=file:.clang-format \
+        > tests/unit/base_u256_table.h
 
 Python's big integers are the independent implementation; operands mix random values of all
 lengths with the edges where carries, borrows and Knuth's estimates go wrong."""
