@@ -1,5 +1,5 @@
-/* Heap memory for small things made at start. Running out there leaves nothing sensible to
- * do, so it ends the program; memory whose size an input chooses comes from arenas and
+/* Heap memory for small things made at start. Running out there leaves nothing sensible
+ * to do, so it ends the program; memory whose size an input chooses comes from arenas and
  * buffers, which fail instead. */
 #include "metis/base/mem.h"
 

@@ -4,8 +4,8 @@
  *   logfmt  t=2026-01-02T03:04:05.678Z lvl=info mod=chain msg="imported block" number=7
  *   json    {"t":"2026-…","lvl":"info","mod":"chain","msg":"imported block","number":7}
  *
- * Under systemd each line starts with the syslog priority that journald understands. A line
- * over LINE_MAX_ bytes is cut at a value and says so. */
+ * Under systemd each line starts with the syslog priority that journald understands. A
+ * line over LINE_MAX_ bytes is cut at a value and says so. */
 #include "metis/base/log.h"
 #include "metis/base/mem.h"
 #include "metis/base/thread.h"

@@ -1,6 +1,6 @@
-/* The metrics' cells and their text form. A cell is a value and, for histograms, a sum and
- * buckets; all cells exist from the start (no allocation, no lock on any path), one cache
- * line apart so that two threads that count different things do not meet. */
+/* The metrics' cells and their text form. A cell is a value and, for histograms, a sum
+ * and buckets; all cells exist from the start (no allocation, no lock on any path), one
+ * cache line apart so that two threads that count different things do not meet. */
 #include "metis/base/metrics.h"
 
 #include <pthread.h>

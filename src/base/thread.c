@@ -1,8 +1,8 @@
 /* Mailboxes, threads, the worker pool and clocks: the project's only mutexes.
  *
- * A mailbox is a ring under a mutex. A lock-free ring would save a few tens of nanoseconds a
- * message, but messages cross threads in batches and the cost of a hand-off is the wake-up,
- * which the ring's kind does not change. */
+ * A mailbox is a ring under a mutex. A lock-free ring would save a few tens of
+ * nanoseconds a message, but messages cross threads in batches and the cost of a hand-off
+ * is the wake-up, which the ring's kind does not change. */
 #include "metis/base/thread.h"
 
 #include <errno.h>
@@ -289,8 +289,8 @@ mt_err workers_submit(struct workers *w, struct job *job)
 }
 
 /* One workers_for call. It lives on the heap with a count of its users, because a helper
- * may be picked up from the queue long after the caller and the others have finished; such
- * a helper finds no index left and touches nothing of the caller's. */
+ * may be picked up from the queue long after the caller and the others have finished;
+ * such a helper finds no index left and touches nothing of the caller's. */
 struct loop {
     struct job job; /* the same job is queued once for every helper */
     void (*fn)(void *ctx, size_t i);

@@ -6,8 +6,8 @@
 #include "metis/base/err.h"
 #include <string.h>
 
-/* A borrowed run of bytes; the lifetime is that of what it was taken from. ptr may be NULL
- * when len is 0. */
+/* A borrowed run of bytes; the lifetime is that of what it was taken from. ptr may be
+ * NULL when len is 0. */
 typedef struct slice {
     const uint8_t *ptr;
     size_t len;
@@ -99,12 +99,12 @@ static inline void store_be32(uint8_t *p, uint32_t v)
 void hex_encode(slice in, char *out);
 
 /* Decodes exactly len characters ("0x" optional, both cases) into out (room for out_max);
- * *out_len is the number of bytes. MT_EDECODE on an odd count or a bad digit, MT_ELIMIT when
- * it does not fit. */
+ * *out_len is the number of bytes. MT_EDECODE on an odd count or a bad digit, MT_ELIMIT
+ * when it does not fit. */
 mt_err hex_decode(const char *s, size_t len, uint8_t *out, size_t out_max,
                   size_t *out_len);
 
-/* Exactly n bytes from a NUL-terminated "0x…" (prefix optional). MT_EDECODE otherwise. */
+/* Exactly n bytes from NUL-terminated hex, 0x optional. MT_EDECODE otherwise. */
 mt_err hex_decode_fixed(const char *s, uint8_t *out, size_t n);
 
 /* Text of a value with 0x prefix, for logs and messages; NUL-terminated. */
@@ -112,6 +112,7 @@ typedef struct hex_text {
     char s[68];
 } hex_text;
 hex_text hash32_text(const hash32 *h);
-hex_text address_text(const address *a); /* EIP-55 checksums are rpc's affair: lower case */
+/* Lower case: EIP-55 checksums are rpc's affair. */
+hex_text address_text(const address *a);
 
 #endif

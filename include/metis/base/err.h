@@ -51,17 +51,19 @@ struct mt_diag {
 /* The constant text of a code ("unknown error" for a value outside the table). */
 const char *mt_err_text(mt_err code);
 
-/* Formats (own formatter, see mt_vfmt) into diag when diag is not NULL and returns code, so
- * that `return mt_fail(diag, MT_EDECODE, "...")` is one statement. code is not MT_OK. */
+/* Formats (own formatter, see mt_vfmt) into diag when diag is not NULL and returns
+ * code, so that `return mt_fail(diag, MT_EDECODE, "...")` is one statement. code is not
+ * MT_OK. */
 __attribute__((format(printf, 3, 4))) mt_err mt_fail(struct mt_diag *diag, mt_err code,
                                                      const char *fmt, ...);
 
-/* Puts "prefix: " before the text already in diag (place of a nested failure); returns code. */
+/* Puts "prefix: " before the text already in diag (place of a nested failure); returns
+ * code. */
 __attribute__((format(printf, 3, 4))) mt_err mt_wrap(struct mt_diag *diag, mt_err code,
                                                      const char *fmt, ...);
 
-/* A small freestanding formatter: %s %.*s %c %d %i %u %x %p %% with l, ll, z, width, and 0
- * padding. Writes at most size - 1 characters and a NUL; returns the length written. */
+/* A small freestanding formatter: %s %.*s %c %d %i %u %x %p %% with l, ll, z, width, and
+ * 0 padding. Writes at most size - 1 characters and a NUL; returns the length written. */
 size_t mt_vfmt(char *out, size_t size, const char *fmt, va_list ap);
 __attribute__((format(printf, 3, 4))) size_t mt_fmt(char *out, size_t size,
                                                     const char *fmt, ...);
@@ -70,8 +72,7 @@ __attribute__((format(printf, 3, 4))) size_t mt_fmt(char *out, size_t size,
 _Noreturn void mt_assert_fail(const char *expr, const char *file, int line);
 
 /* Invariants, in release builds too. Never on input. */
-#define MT_ASSERT(expr)                                                                  \
-    ((expr) ? (void)0 : mt_assert_fail(#expr, __FILE__, __LINE__))
+#define MT_ASSERT(expr) ((expr) ? (void)0 : mt_assert_fail(#expr, __FILE__, __LINE__))
 
 #ifdef METIS_DCHECK
 #define MT_DCHECK(expr) MT_ASSERT(expr)
@@ -87,10 +88,10 @@ _Noreturn void mt_assert_fail(const char *expr, const char *file, int line);
             return mt_try_err_;                                                          \
     } while (0)
 
-#define MT_LIKELY(x)      __builtin_expect(!!(x), 1)
-#define MT_UNLIKELY(x)    __builtin_expect(!!(x), 0)
-#define MT_ARRAY_LEN(a)   (sizeof(a) / sizeof((a)[0]))
-#define MT_MIN(a, b)      ((a) < (b) ? (a) : (b))
-#define MT_MAX(a, b)      ((a) > (b) ? (a) : (b))
+#define MT_LIKELY(x)    __builtin_expect(!!(x), 1)
+#define MT_UNLIKELY(x)  __builtin_expect(!!(x), 0)
+#define MT_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define MT_MIN(a, b)    ((a) < (b) ? (a) : (b))
+#define MT_MAX(a, b)    ((a) > (b) ? (a) : (b))
 
 #endif

@@ -1,9 +1,9 @@
 /* Open-addressing hash map with fixed-size inline keys and values.
  *
- * Keys are key_size bytes compared in full; the hash is seeded, so an adversary that chooses
- * keys cannot choose collisions. Iteration runs in insertion order, which makes output
- * independent of the seed. Memory comes from an arena (dropped with it) or the heap.
- * Part of the provable core. Not thread-safe. */
+ * Keys are key_size bytes compared in full; the hash is seeded, so an adversary that
+ * chooses keys cannot choose collisions. Iteration runs in insertion order, which makes
+ * output independent of the seed. Memory comes from an arena (dropped with it) or the
+ * heap. Part of the provable core. Not thread-safe. */
 #ifndef METIS_BASE_MAP_H
 #define METIS_BASE_MAP_H
 
@@ -31,8 +31,8 @@ void map_clear(struct map *m);
 /* The value of a key or NULL. Valid until the next insertion. */
 void *map_get(const struct map *m, const void *key);
 
-/* The value of a key, inserted zeroed when absent (*inserted tells). NULL when count_max or
- * the arena's cap is hit. Valid until the next insertion. inserted may be NULL. */
+/* The value of a key, inserted zeroed when absent (*inserted tells). NULL when count_max
+ * or the arena's cap is hit. Valid until the next insertion. inserted may be NULL. */
 void *map_put(struct map *m, const void *key, bool *inserted);
 
 /* True when the key was there. */

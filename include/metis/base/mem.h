@@ -1,15 +1,15 @@
 /* Memory: arenas and growing buffers, both with hard caps.
  *
  * An arena hands out memory that is released all at once; a buffer grows up to a stated
- * maximum. Neither aborts when its cap is hit: the allocation fails and the caller reports
- * MT_ELIMIT. Part of the provable core (with caller-supplied memory). */
+ * maximum. Neither aborts when its cap is hit: the allocation fails and the caller
+ * reports MT_ELIMIT. Part of the provable core (with caller-supplied memory). */
 #ifndef METIS_BASE_MEM_H
 #define METIS_BASE_MEM_H
 
 #include "metis/base/bytes.h"
 
-/* Aborting heap allocation for small things made at start. Zeroed. Not in the freestanding
- * build. Release with mt_free. */
+/* Aborting heap allocation for small things made at start. Zeroed. Not in the
+ * freestanding build. Release with mt_free. */
 void *mt_alloc(size_t size);
 void *mt_realloc(void *ptr, size_t size);
 char *mt_strdup(const char *s);
@@ -44,7 +44,8 @@ static inline void *arena_alloc(struct arena *a, size_t size)
 /* Zeroed; n * size is checked for overflow. NULL when the cap is hit. */
 void *arena_zalloc(struct arena *a, size_t n, size_t size);
 
-/* A copy in the arena; NULL when the cap is hit (and for an empty slice a non-NULL one). */
+/* A copy in the arena; NULL when the cap is hit (and for an empty slice a non-NULL
+ * one). */
 void *arena_copy(struct arena *a, const void *ptr, size_t size);
 
 /* A point to go back to; everything allocated after it is released by arena_rewind. */
@@ -60,8 +61,8 @@ void arena_reset(struct arena *a);
 void arena_fini(struct arena *a);
 
 /* A growing byte buffer. Append functions never fail at once: when the maximum (or the
- * arena) is hit the buffer is marked failed and further appends do nothing; the caller tests
- * buf_ok once at the end. */
+ * arena) is hit the buffer is marked failed and further appends do nothing; the caller
+ * tests buf_ok once at the end. */
 struct buf {
     uint8_t *ptr;
     size_t len;
@@ -71,9 +72,9 @@ struct buf {
     bool failed;
 };
 
-void buf_init(struct buf *b, size_t size_max);                              /* heap */
-void buf_init_arena(struct buf *b, struct arena *a, size_t size_max);       /* in a */
-void buf_fini(struct buf *b); /* releases a heap buffer; harmless on an arena one */
+void buf_init(struct buf *b, size_t size_max);                        /* heap */
+void buf_init_arena(struct buf *b, struct arena *a, size_t size_max); /* in a */
+void buf_fini(struct buf *b);  /* releases a heap buffer; harmless on an arena one */
 void buf_reset(struct buf *b); /* empties, clears failed, keeps the memory */
 
 /* Room for n more bytes at ptr + len, or NULL (and failed). len is not moved. */
@@ -82,7 +83,8 @@ void buf_put(struct buf *b, const void *ptr, size_t n);
 void buf_put_u8(struct buf *b, uint8_t v);
 void buf_put_str(struct buf *b, const char *s);
 void buf_put_slice(struct buf *b, slice s);
-__attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *fmt, ...);
+__attribute__((format(printf, 2, 3))) void buf_printf(struct buf *b, const char *fmt,
+                                                      ...);
 
 static inline bool buf_ok(const struct buf *b)
 {

@@ -1,16 +1,18 @@
 /* Counters, gauges and histograms of the whole program, and their Prometheus text.
  *
- * One X-macro names every metric; the exposition, docs/METRICS.md and the tests expand it.
- * A metric has one series for the program and one for each network (a label); the series
- * that were never touched are left out. All functions are safe from any thread: a series is
- * a few relaxed atomics, so reading while others write may mix two neighbouring moments. */
+ * One X-macro names every metric; the exposition, docs/METRICS.md and the tests expand
+ * it. A metric has one series for the program and one for each network (a label); the
+ * series that were never touched are left out. All functions are safe from any thread: a
+ * series is a few relaxed atomics, so reading while others write may mix two neighbouring
+ * moments. */
 #ifndef METIS_BASE_METRICS_H
 #define METIS_BASE_METRICS_H
 
 #include "metis/base/mem.h"
 
-/* X(name, kind, help): exported as metis_<name>. Kinds: COUNTER (only grows; the name ends
- * in _total), GAUGE (a signed value), SECONDS (a histogram of durations, buckets below). */
+/* X(name, kind, help): exported as metis_<name>. Kinds: COUNTER (only grows; the name
+ * ends in _total), GAUGE (a signed value), SECONDS (a histogram of durations, buckets
+ * below). */
 #define METIS_METRICS(X)                                                                 \
     X(chain_head_block, GAUGE, "Number of the head block")                               \
     X(chain_head_timestamp_seconds, GAUGE, "Timestamp of the head block")                \
@@ -70,8 +72,8 @@ void metric_set_total(enum metric metric, unsigned net, uint64_t total);
 void metric_set(enum metric metric, unsigned net, int64_t value);
 void metric_move(enum metric metric, unsigned net, int64_t by);
 
-/* One duration into a histogram. The buckets' upper limits are 10 us * 4^i, i = 0..11 (10 us
- * to about 42 s), and infinity. */
+/* One duration into a histogram. The buckets' upper limits are 10 us * 4^i, i = 0..11 (10
+ * us to about 42 s), and infinity. */
 void metric_observe_ns(enum metric metric, unsigned net, uint64_t ns);
 
 /* The present value (of a histogram: the number of observations). */
@@ -80,8 +82,8 @@ int64_t metric_value(enum metric metric, unsigned net);
 /* Everything as Prometheus text, version 0.0.4. */
 void metrics_write(struct buf *out);
 
-/* Name without the prefix, kind ("counter", "gauge", "histogram") and help of a metric, for
- * the documentation; constant strings. */
+/* Name without the prefix, kind ("counter", "gauge", "histogram") and help of a metric,
+ * for the documentation; constant strings. */
 struct metric_info {
     const char *name;
     const char *kind;

@@ -1,7 +1,8 @@
 /* Unsigned 256-bit integers modulo 2^256: the EVM's word (yellow paper, section 9).
  *
  * A u256 is a value of four 64-bit limbs, w[0] the least significant. All functions are
- * total: division by zero gives zero, as the EVM defines it. Part of the provable core. */
+ * total: division by zero gives zero, as the EVM defines it. Part of the provable core.
+ * */
 #ifndef METIS_BASE_U256_H
 #define METIS_BASE_U256_H
 
@@ -102,20 +103,17 @@ static inline int u256_cmp(u256 a, u256 b)
 
 static inline u256 u256_and(u256 a, u256 b)
 {
-    return (u256){
-        {a.w[0] & b.w[0], a.w[1] & b.w[1], a.w[2] & b.w[2], a.w[3] & b.w[3]}};
+    return (u256){{a.w[0] & b.w[0], a.w[1] & b.w[1], a.w[2] & b.w[2], a.w[3] & b.w[3]}};
 }
 
 static inline u256 u256_or(u256 a, u256 b)
 {
-    return (u256){
-        {a.w[0] | b.w[0], a.w[1] | b.w[1], a.w[2] | b.w[2], a.w[3] | b.w[3]}};
+    return (u256){{a.w[0] | b.w[0], a.w[1] | b.w[1], a.w[2] | b.w[2], a.w[3] | b.w[3]}};
 }
 
 static inline u256 u256_xor(u256 a, u256 b)
 {
-    return (u256){
-        {a.w[0] ^ b.w[0], a.w[1] ^ b.w[1], a.w[2] ^ b.w[2], a.w[3] ^ b.w[3]}};
+    return (u256){{a.w[0] ^ b.w[0], a.w[1] ^ b.w[1], a.w[2] ^ b.w[2], a.w[3] ^ b.w[3]}};
 }
 
 static inline u256 u256_not(u256 a)
@@ -137,8 +135,8 @@ u256 u256_divmod(u256 a, u256 b, u256 *rem);
 u256 u256_div(u256 a, u256 b);
 u256 u256_mod(u256 a, u256 b);
 
-/* Two's complement division and remainder, SDIV and SMOD of the yellow paper: the remainder
- * takes the dividend's sign; MIN / -1 is MIN. */
+/* Two's complement division and remainder, SDIV and SMOD of the yellow paper: the
+ * remainder takes the dividend's sign; MIN / -1 is MIN. */
 u256 u256_sdiv(u256 a, u256 b);
 u256 u256_smod(u256 a, u256 b);
 
@@ -154,7 +152,8 @@ u256 u256_shl(u256 a, uint64_t n);
 u256 u256_shr(u256 a, uint64_t n);
 u256 u256_sar(u256 a, uint64_t n);
 
-/* SIGNEXTEND: extends the sign bit of byte i (0 = least significant); i >= 31 is identity. */
+/* SIGNEXTEND: extends the sign bit of byte i (0 = least significant); i >= 31 is
+ * identity. */
 u256 u256_signextend(u256 i, u256 a);
 
 /* BYTE: byte i counted from the most significant, zero when i >= 32. */
