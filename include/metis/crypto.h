@@ -118,6 +118,9 @@ mt_err kzg_new(struct kzg **out);
 void kzg_free(struct kzg *k);
 mt_err kzg_verify_blobs(const struct kzg *k, const uint8_t *blobs, const uint8_t *commitments,
                         const uint8_t *proofs, size_t n, bool *valid);
+/* As above with 128 cell proofs a blob (EIP-7594), in order. */
+mt_err kzg_verify_cells(const struct kzg *k, const uint8_t *blobs, const uint8_t *commitments,
+                        const uint8_t *cell_proofs, size_t n, bool *valid);
 /* sha256(commitment) with version byte 1. */
 hash32 kzg_versioned_hash(const uint8_t commitment[48]);
 

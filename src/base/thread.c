@@ -121,6 +121,23 @@ size_t mailbox_wait(struct mailbox *m, void **msgs, size_t n, int timeout_ms)
     return got;
 }
 
+size_t mailbox_run(struct mailbox *m, size_t n)
+{
+    void *tasks[64];
+    size_t done = 0;
+    while (done < n) {
+        size_t got = mailbox_take(m, tasks, MT_MIN(n - done, MT_ARRAY_LEN(tasks)));
+        for (size_t i = 0; i < got; i++) {
+            struct task *t = tasks[i];
+            t->run(t);
+        }
+        done += got;
+        if (got == 0)
+            break;
+    }
+    return done;
+}
+
 void mailbox_close(struct mailbox *m)
 {
     must(pthread_mutex_lock(&m->lock));
@@ -372,6 +389,13 @@ void workers_for(struct workers *w, size_t n, size_t chunk,
         must(pthread_cond_wait(&l->finished, &l->lock));
     must(pthread_mutex_unlock(&l->lock));
     loop_drop(l);
+}
+
+void thread_sleep_us(unsigned us)
+{
+    struct timespec t = {.tv_sec = us / 1000000u,
+                         .tv_nsec = (long)(us % 1000000u) * 1000};
+    nanosleep(&t, NULL);
 }
 
 /* ---- clocks ---- */

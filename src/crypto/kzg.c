@@ -165,6 +165,42 @@ mt_err kzg_verify_blobs(const struct kzg *k, const uint8_t *blobs,
     return MT_OK;
 }
 
+/* The cells are computed from the blobs, so that the proofs are checked against the data that
+ * came with them. */
+mt_err kzg_verify_cells(const struct kzg *k, const uint8_t *blobs,
+                        const uint8_t *commitments, const uint8_t *cell_proofs, size_t n,
+                        bool *valid)
+{
+    size_t num = n * CELLS_PER_EXT_BLOB;
+    Cell *cells = mt_alloc(num * sizeof *cells);
+    Bytes48 *points = mt_alloc(num * sizeof *points);
+    uint64_t *idx = mt_alloc(num * sizeof *idx);
+    C_KZG_RET ret = C_KZG_OK;
+    bool ok = false;
+    for (size_t i = 0; i < n && ret == C_KZG_OK; i++) {
+        ret = compute_cells_and_kzg_proofs(cells + i * CELLS_PER_EXT_BLOB, NULL,
+                                           (const Blob *)(const void *)blobs + i,
+                                           &k->settings);
+        for (size_t j = 0; j < CELLS_PER_EXT_BLOB; j++) {
+            memcpy(&points[i * CELLS_PER_EXT_BLOB + j], commitments + i * 48, 48);
+            idx[i * CELLS_PER_EXT_BLOB + j] = j;
+        }
+    }
+    if (ret == C_KZG_OK)
+        ret = verify_cell_kzg_proof_batch(&ok, points, idx, cells,
+                                          (const Bytes48 *)(const void *)cell_proofs, num,
+                                          &k->settings);
+    mt_free(cells);
+    mt_free(points);
+    mt_free(idx);
+    if (ret == C_KZG_MALLOC)
+        return MT_ENOMEM;
+    if (ret != C_KZG_OK && ret != C_KZG_BADARGS)
+        return MT_ECRYPTO;
+    *valid = ret == C_KZG_OK && ok;
+    return MT_OK;
+}
+
 #else
 
 void kzg_setup(void)
@@ -193,6 +229,14 @@ mt_err kzg_verify_blobs(const struct kzg *k, const uint8_t *blobs,
                         bool *valid)
 {
     (void)k, (void)blobs, (void)commitments, (void)proofs, (void)n, (void)valid;
+    return MT_EUNSUPPORTED;
+}
+
+mt_err kzg_verify_cells(const struct kzg *k, const uint8_t *blobs,
+                        const uint8_t *commitments, const uint8_t *cell_proofs, size_t n,
+                        bool *valid)
+{
+    (void)k, (void)blobs, (void)commitments, (void)cell_proofs, (void)n, (void)valid;
     return MT_EUNSUPPORTED;
 }
 

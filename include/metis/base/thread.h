@@ -48,6 +48,9 @@ struct thread;
 struct thread *thread_start(const char *name, void (*fn)(void *ctx), void *ctx);
 void thread_join(struct thread *t);
 
+/* The calling thread rests; for back-pressure, never in place of a wake-up. */
+void thread_sleep_us(unsigned us);
+
 /* A shared pool of worker threads with a bounded queue of jobs. */
 struct workers;
 
