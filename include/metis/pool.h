@@ -125,6 +125,8 @@ void pool_clear(struct pool *p);
 struct pool_tx *pool_get(struct pool *p, const hash32 *hash);
 /* The nonce after the sender's executable transactions (eth_getTransactionCount "pending"). */
 mt_err pool_nonce(struct pool *p, const address *addr, uint64_t *out);
+/* Base fee of the next block, as the pool knows the head. */
+u256 pool_base_fee(const struct pool *p);
 void pool_count(const struct pool *p, size_t *pending, size_t *queued);
 /* Every transaction, by sender then nonce; is_pending false: queued. */
 void pool_each(struct pool *p, void (*fn)(void *ctx, struct pool_tx *tx, bool is_pending),

@@ -252,6 +252,11 @@ mt_err pool_nonce(struct pool *p, const address *addr, uint64_t *out)
     return err;
 }
 
+u256 pool_base_fee(const struct pool *p)
+{
+    return p->view->next_base_fee;
+}
+
 void pool_count(const struct pool *p, size_t *pending, size_t *queued)
 {
     *pending = p->pending_num;
