@@ -82,13 +82,14 @@ void json_arr_end(struct json_out *j);
 /* "key": — the next value belongs to it. key is trusted ASCII. */
 void json_key(struct json_out *j, const char *key);
 void json_str(struct json_out *j, const char *s); /* escaped */
-void json_str_n(struct json_out *j, const char *s, size_t n); /* invalid UTF-8 -> U+FFFD */
-void json_null(struct json_out *j);
+void json_str_n(struct json_out *j, const char *s,
+                size_t n);         /* invalid UTF-8 -> U+FFFD */
+void json_nil(struct json_out *j); /* null; jansson has the other name */
 void json_bool(struct json_out *j, bool v);
-void json_u64(struct json_out *j, uint64_t v);         /* decimal number */
+void json_u64(struct json_out *j, uint64_t v); /* decimal number */
 void json_f64(struct json_out *j, double v);
-void json_hex_u64(struct json_out *j, uint64_t v);     /* "0x1f": a quantity */
-void json_hex_u256(struct json_out *j, u256 v);        /* quantity */
+void json_hex_u64(struct json_out *j, uint64_t v);          /* "0x1f": a quantity */
+void json_hex_u256(struct json_out *j, u256 v);             /* quantity */
 void json_hex(struct json_out *j, const void *p, size_t n); /* "0x…": data, 2n digits */
 void json_hash(struct json_out *j, const hash32 *h);
 void json_addr(struct json_out *j, const address *a);
