@@ -160,9 +160,9 @@ static mt_err unknown(struct mt_diag *diag, const char *place, const char *what,
 
 /* ---- the file ---- */
 
-/* libinih as Debian builds it cuts lines at 199 bytes, gives no line number to the handler
- * and goes on after an error; the reader below counts lines, refuses what libinih would
- * misread, and ends the file after the first error. */
+/* libinih as Debian builds it cuts lines at 199 bytes, gives no line number to the
+ * handler and goes on after an error; the reader below counts lines, refuses what libinih
+ * would misread, and ends the file after the first error. */
 struct ini_source {
     struct config *config;
     const char *path;
@@ -426,4 +426,25 @@ const char *const *config_list(struct config *c, const char *network, enum opt i
     if (num != NULL)
         *num = n;
     return words;
+}
+
+mt_err config_log_modules(struct config *c, struct mt_diag *diag)
+{
+    const char *const *words = config_list(c, NULL, OPT_log_modules, NULL);
+    for (; *words != NULL; words++) {
+        char module[CONFIG_NAME_MAX];
+        enum log_level level;
+        const char *eq = strchr(*words, '=');
+        if (eq == NULL || eq == *words || (size_t)(eq - *words) >= sizeof module ||
+            log_level_parse(eq + 1, &level) != MT_OK)
+            return mt_fail(diag, MT_EINVAL, "log.modules: \"%s\" is not module=level",
+                           *words);
+        mt_fmt(module, sizeof module, "%.*s", (int)(eq - *words), *words);
+        if (log_module_level(module, level) != MT_OK)
+            return mt_fail(diag, MT_EINVAL,
+                           "log.modules: \"%s\": no such module or too "
+                           "many",
+                           *words);
+    }
+    return MT_OK;
 }

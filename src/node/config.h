@@ -1,7 +1,7 @@
 /* Private to node: the options' values and where each came from.
  *
- * Sources in order of strength: flag, environment, file, what the command sets, default. A
- * value for one network beats a general value of the same source only. */
+ * Sources in order of strength: flag, environment, file, what the command sets, default.
+ * A value for one network beats a general value of the same source only. */
 #ifndef METIS_NODE_CONFIG_H
 #define METIS_NODE_CONFIG_H
 
@@ -88,9 +88,9 @@ mt_err config_read_file(struct config *c, const char *path, struct mt_diag *diag
 /* All variables that begin with METISD_; one that names no option is an error. */
 mt_err config_read_env(struct config *c, char *const *env, struct mt_diag *diag);
 
-/* One flag of the command line from args[*at]; moves *at past what was used. The flag may be
- * --section.key, --network.section.key or an alias. sections (NULL: all) is a list of the
- * sections the command knows. */
+/* One flag of the command line from args[*at]; moves *at past what was used. The flag may
+ * be --section.key, --network.section.key or an alias. sections (NULL: all) is a list of
+ * the sections the command knows. */
 mt_err config_read_flag(struct config *c, int argc, char *const *argv, int *at,
                         const char *const *sections, struct mt_diag *diag);
 
@@ -115,9 +115,13 @@ static inline const char *config_text(const struct config *c, const char *networ
     return config_value(c, network, id)->text;
 }
 
-/* The words of a list as a NULL-terminated array in the config's arena; *num may be NULL. */
+/* The words of a list as a NULL-terminated array in the config's arena; *num may be
+ * NULL. */
 const char *const *config_list(struct config *c, const char *network, enum opt id,
                                size_t *num);
+
+/* Hands log.modules ("rpc=debug,chain=warn") to the log. MT_EINVAL. */
+mt_err config_log_modules(struct config *c, struct mt_diag *diag);
 
 /* Every value with its origin, as a file that could be read again. */
 void config_print(const struct config *c, struct buf *out);

@@ -1,0 +1,61 @@
+/* metisd config: what holds and where it came from; and the documents made from the
+ * tables (`config docs options|metrics|file`, for scripts/gen.sh). */
+#include "cli.h"
+
+#include <stdio.h>
+
+#define TEXT_MAX (4u << 20)
+
+static int put_text(struct cli *cli, struct buf *text)
+{
+    bool ok = buf_ok(text) && fwrite(text->ptr, 1, text->len, stdout) == text->len &&
+              fflush(stdout) == 0;
+    buf_fini(text);
+    if (ok)
+        return CLI_OK;
+    mt_fail(&cli->diag, MT_EIO, "stdout: cannot be written");
+    return cli_fail(cli);
+}
+
+static int print_docs(struct cli *cli, const char *which)
+{
+    struct buf text;
+    buf_init(&text, TEXT_MAX);
+    if (strcmp(which, "options") == 0)
+        config_docs_options(&text);
+    else if (strcmp(which, "metrics") == 0)
+        config_docs_metrics(&text);
+    else if (strcmp(which, "file") == 0)
+        config_docs_file(&text);
+    else
+        mt_fail(&cli->diag, MT_EINVAL, "config docs: options, metrics or file");
+    if (cli->diag.text[0] == 0)
+        return put_text(cli, &text);
+    cli_fail(cli);
+    buf_fini(&text);
+    return CLI_USAGE;
+}
+
+int cmd_config(struct cli *cli)
+{
+    const char *what = cli->args[0];
+    if (strcmp(what, "docs") == 0 && cli->arg_num == 2)
+        return print_docs(cli, cli->args[1]);
+    if (strcmp(what, "print") == 0 && cli->arg_num == 1) {
+        struct buf text;
+        buf_init(&text, TEXT_MAX);
+        config_print(&cli->config, &text);
+        return put_text(cli, &text);
+    }
+    if (strcmp(what, "check") == 0 && cli->arg_num <= 2) {
+        /* the file of --config has been read by now; a file may also be a word */
+        if (cli->arg_num == 2 &&
+            config_read_file(&cli->config, cli->args[1], &cli->diag) != MT_OK)
+            return cli_fail(cli);
+        printf("ok\n");
+        return CLI_OK;
+    }
+    mt_fail(&cli->diag, MT_EINVAL, "config: print or check");
+    cli_fail(cli);
+    return CLI_USAGE;
+}
