@@ -73,7 +73,20 @@ static inline uint64_t bn_mac(uint64_t t, uint64_t a, uint64_t b, uint64_t *carr
     return (uint64_t)x;
 }
 
-/* v modulo p for v < 2p. */
+/* ---- the innermost operations: in C, and for x86-64 in the carry instructions that
+ * compilers do not find by themselves. All give the same numbers. ----
+ *
+ *   fp_reduce     v modulo p for v < 2p
+ *   fp_add_lazy   the sum without reduction, below 2p < 2^255: allowed as one factor
+ *   fp_add fp_sub modulo p
+ *   bn_mul_row    t += a * b
+ *   bn_redc_row   one row of Montgomery's method: t = (t + m * p) / 2^64 with m chosen so
+ *                 that the division is exact
+ */
+#if defined(__x86_64__) && !defined(METIS_FREESTANDING)
+#include "bn254_x86.h"
+#else
+
 static inline void fp_reduce(fp *r, const fp *v)
 {
     uint64_t borrow = 0, mask;
@@ -86,7 +99,6 @@ static inline void fp_reduce(fp *r, const fp *v)
     r->l[3] = (v->l[3] & mask) | (s3 & ~mask);
 }
 
-/* The sum without reduction, below 2p < 2^255: allowed as one factor of a product. */
 static inline void fp_add_lazy(fp *r, const fp *a, const fp *b)
 {
     uint64_t carry = 0;
@@ -115,6 +127,29 @@ static inline void fp_sub(fp *r, const fp *a, const fp *b)
     r->l[3] = bn_addc(d3, BN_P3 & mask, &carry);
 }
 
+static inline void bn_redc_row(uint64_t t[5])
+{
+    uint64_t m = t[0] * BN_P_INV, carry = 0;
+    (void)bn_mac(t[0], m, BN_P0, &carry);
+    t[0] = bn_mac(t[1], m, BN_P1, &carry);
+    t[1] = bn_mac(t[2], m, BN_P2, &carry);
+    t[2] = bn_mac(t[3], m, BN_P3, &carry);
+    t[3] = t[4] + carry;
+    t[4] = 0;
+}
+
+static inline void bn_mul_row(uint64_t t[5], const fp *a, uint64_t b)
+{
+    uint64_t carry = 0;
+    t[0] = bn_mac(t[0], a->l[0], b, &carry);
+    t[1] = bn_mac(t[1], a->l[1], b, &carry);
+    t[2] = bn_mac(t[2], a->l[2], b, &carry);
+    t[3] = bn_mac(t[3], a->l[3], b, &carry);
+    t[4] += carry;
+}
+
+#endif
+
 static inline bool fp_is_zero(const fp *a)
 {
     return (a->l[0] | a->l[1] | a->l[2] | a->l[3]) == 0;
@@ -132,74 +167,19 @@ static inline void fp_neg(fp *r, const fp *a)
     fp_sub(r, &zero, a);
 }
 
-/* One row of Montgomery's method: t (5 limbs) = (t + m * p) / 2^64 with m chosen so that the
- * division is exact. */
-static inline void bn_redc_row(uint64_t t[5])
-{
-    uint64_t m = t[0] * BN_P_INV, carry = 0;
-    (void)bn_mac(t[0], m, BN_P0, &carry);
-    t[0] = bn_mac(t[1], m, BN_P1, &carry);
-    t[1] = bn_mac(t[2], m, BN_P2, &carry);
-    t[2] = bn_mac(t[3], m, BN_P3, &carry);
-    t[3] = t[4] + carry;
-    t[4] = 0;
-}
-
-/* t += a * b_i. */
-static inline void bn_mul_row(uint64_t t[5], const fp *a, uint64_t b)
-{
-    uint64_t carry = 0;
-    t[0] = bn_mac(t[0], a->l[0], b, &carry);
-    t[1] = bn_mac(t[1], a->l[1], b, &carry);
-    t[2] = bn_mac(t[2], a->l[2], b, &carry);
-    t[3] = bn_mac(t[3], a->l[3], b, &carry);
-    t[4] += carry;
-}
-
-/* Product; one factor may be below 2p. p < 2^254 leaves two spare bits in the top limb, so
- * five limbs hold every intermediate value and one subtraction ends it. */
-static inline void fp_mul(fp *r, const fp *a, const fp *b)
-{
-    uint64_t t[5] = {0, 0, 0, 0, 0};
-    fp v;
-    bn_mul_row(t, a, b->l[0]);
-    bn_redc_row(t);
-    bn_mul_row(t, a, b->l[1]);
-    bn_redc_row(t);
-    bn_mul_row(t, a, b->l[2]);
-    bn_redc_row(t);
-    bn_mul_row(t, a, b->l[3]);
-    bn_redc_row(t);
-    memcpy(v.l, t, sizeof v.l);
-    fp_reduce(r, &v);
-}
-
-/* a * b + c * d with one reduction (Longa, "Efficient algorithms for large prime
- * characteristic fields", 2022): (2p^2 + 2^256 p) / 2^256 < 2p, rows stay below 3p < 2^256. */
-static inline void fp_mul2(fp *r, const fp *a, const fp *b, const fp *c, const fp *d)
-{
-    uint64_t t[5] = {0, 0, 0, 0, 0};
-    fp v;
-    bn_mul_row(t, a, b->l[0]);
-    bn_mul_row(t, c, d->l[0]);
-    bn_redc_row(t);
-    bn_mul_row(t, a, b->l[1]);
-    bn_mul_row(t, c, d->l[1]);
-    bn_redc_row(t);
-    bn_mul_row(t, a, b->l[2]);
-    bn_mul_row(t, c, d->l[2]);
-    bn_redc_row(t);
-    bn_mul_row(t, a, b->l[3]);
-    bn_mul_row(t, c, d->l[3]);
-    bn_redc_row(t);
-    memcpy(v.l, t, sizeof v.l);
-    fp_reduce(r, &v);
-}
+/* Product; one factor may be below 2p. */
+void fp_mul(fp *r, const fp *a, const fp *b);
+/* a * b + c * d. */
+void fp_mul2(fp *r, const fp *a, const fp *b, const fp *c, const fp *d);
 
 static inline void fp_sqr(fp *r, const fp *a)
 {
     fp_mul(r, a, a);
 }
+
+/* Chooses the fast products where the processor has MULX and ADX; crypto_init does. False
+ * keeps the general ones. Returns what is in use. */
+bool bn254_setup(bool fast);
 
 /* 1/a; 0 for 0. */
 void fp_inv(fp *r, const fp *a);

@@ -1,16 +1,9 @@
-/* BN254: inversion and encoding in Fp, and the tower Fp2, Fp6, Fp12 above it.
+/* BN254: the tower Fp2, Fp6, Fp12.
  *
- * Karatsuba at the two upper levels, sums of products below (bn254_int.h). Formulas: Devegili,
+ * Karatsuba at the two upper levels, sums of products below (bn254_fp.c). Formulas: Devegili,
  * O hEigeartaigh, Scott, Dahab, "Multiplication and squaring on pairing-friendly fields"
  * (2006); cyclotomic squaring by Granger and Scott (2010). */
 #include "bn254_int.h"
-
-const fp fp_one = {
-    {0xd35d438dc58f0d9d, 0x0a78eb28f5c70b3d, 0x666ea36f7879462c, 0x0e0a77c19a07df2f}};
-
-/* 2^512 modulo p: multiplying by it enters Montgomery form. */
-static const fp fp_r2 = {
-    {0xf32cfc5b538afa89, 0xb5e71911d44501fb, 0x47ab1eff0a417ff6, 0x06d89f71cab8351f}};
 
 const fp12 fp12_one = {{{{{{{{0xd35d438dc58f0d9d, 0x0a78eb28f5c70b3d, 0x666ea36f7879462c,
                               0x0e0a77c19a07df2f}},
@@ -64,76 +57,7 @@ const fp2 bn_frob[3][5] = {
          0x24e18991e3056063}}}}},
 };
 
-/* ---- Fp ---- */
-
-/* a^(p - 2) with a window of four bits. */
-void fp_inv(fp *r, const fp *a)
-{
-    static const uint64_t e[4] = {BN_P0 - 2, BN_P1, BN_P2, BN_P3};
-    fp table[16], acc = fp_one;
-    table[0] = fp_one;
-    for (int i = 1; i < 16; i++)
-        fp_mul(&table[i], &table[i - 1], a);
-    for (int i = 63; i >= 0; i--) {
-        unsigned digit = (unsigned)(e[i / 16] >> (4 * (i % 16))) & 15;
-        for (int j = 0; j < 4; j++)
-            fp_sqr(&acc, &acc);
-        fp_mul(&acc, &acc, &table[digit]);
-    }
-    *r = acc;
-}
-
-bool fp_load(fp *r, const uint8_t in[32])
-{
-    fp v = {{load_be64(in + 24), load_be64(in + 16), load_be64(in + 8), load_be64(in)}};
-    uint64_t borrow = 0;
-    (void)bn_subb(v.l[0], BN_P0, &borrow);
-    (void)bn_subb(v.l[1], BN_P1, &borrow);
-    (void)bn_subb(v.l[2], BN_P2, &borrow);
-    (void)bn_subb(v.l[3], BN_P3, &borrow);
-    if (!borrow)
-        return false;
-    fp_mul(r, &v, &fp_r2);
-    return true;
-}
-
-void fp_store(uint8_t out[32], const fp *a)
-{
-    const fp one = {{1, 0, 0, 0}};
-    fp v;
-    fp_mul(&v, a, &one);
-    for (int i = 0; i < 4; i++)
-        store_be64(out + 8 * i, v.l[3 - i]);
-}
-
 /* ---- Fp2 ---- */
-
-void fp2_mul(fp2 *r, const fp2 *a, const fp2 *b)
-{
-    fp2 t;
-    fp n;
-    fp_neg(&n, &a->c[1]);
-    fp_mul2(&t.c[0], &a->c[0], &b->c[0], &n, &b->c[1]);
-    fp_mul2(&t.c[1], &a->c[0], &b->c[1], &a->c[1], &b->c[0]);
-    *r = t;
-}
-
-/* (a0 + a1)(a0 - a1) + 2 a0 a1 i. */
-void fp2_sqr(fp2 *r, const fp2 *a)
-{
-    fp sum, diff, twice;
-    fp_add_lazy(&sum, &a->c[0], &a->c[1]);
-    fp_sub(&diff, &a->c[0], &a->c[1]);
-    fp_add_lazy(&twice, &a->c[0], &a->c[0]);
-    fp_mul(&r->c[1], &twice, &a->c[1]);
-    fp_mul(&r->c[0], &sum, &diff);
-}
-
-void fp2_mul_fp(fp2 *r, const fp2 *a, const fp *k)
-{
-    fp_mul(&r->c[0], &a->c[0], k);
-    fp_mul(&r->c[1], &a->c[1], k);
-}
 
 /* (9 + i) a = 9 a0 - a1 + (9 a1 + a0) i. */
 void fp2_mul_xi(fp2 *r, const fp2 *a)

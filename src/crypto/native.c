@@ -1,10 +1,11 @@
 /* The node's table of cryptography, and the module's set-up. */
-#include "crypto_int.h"
+#include "bn254_int.h"
 
 mt_err crypto_init(void)
 {
     MT_TRY(keccak_setup());
     MT_TRY(secp_setup());
+    bn254_setup(true);
     kzg_setup();
     return MT_OK;
 }
