@@ -1,0 +1,125 @@
+/* net: an HTTP/1.1 and WebSocket server on one port over libuv. It moves request bodies in
+ * and reply bodies out and knows nothing of what they mean.
+ *
+ *   listener --accept--> connection --bytes--> http_in (http-parser) --> on_request
+ *                                        \---> ws (wslay) after an upgrade --/
+ *   net_reply (HTTP: in the order of the requests) --> output chunks --> uv_try_write
+ *
+ * Everything here runs on the loop's thread. A reply that is made elsewhere is carried to
+ * the loop first. A connection is named by a net_ref, whose generation makes a late reply
+ * to a connection that is gone harmless. Each limit has an answer of its own:
+ *
+ *   limit                      HTTP                     WebSocket
+ *   connections, all           503, closed
+ *   connections of one address 429, closed
+ *   bytes or count of headers  431
+ *   length of the path         414
+ *   time for header or body    408
+ *   body                       413                      close 1009
+ *   requests in flight         reading stops            reading stops
+ *   replies not taken          reading stops, dropped   close 1013
+ *                              after write_timeout_ms
+ *   idle                       closed                   closed (pings count)
+ */
+#ifndef METIS_NET_H
+#define METIS_NET_H
+
+#include "metis/base.h"
+
+struct uv_loop_s;
+struct net_server;
+
+/* A connection, by place and generation. Copied freely; {0, 0} is never valid. */
+struct net_ref {
+    uint32_t idx;
+    uint32_t gen;
+};
+
+static inline bool net_ref_eq(struct net_ref a, struct net_ref b)
+{
+    return a.idx == b.idx && a.gen == b.gen;
+}
+
+#define NET_PIPELINE_MAX 32u
+
+struct net_server_options {
+    const char *host;        /* IP literal to listen on */
+    uint16_t port;           /* 0: any free one */
+    size_t header_bytes_max; /* request line and headers; one value a process */
+    unsigned header_num_max;
+    uint64_t header_timeout_ms; /* from the first byte (or accept) to the empty line */
+    uint64_t body_timeout_ms;
+    uint64_t write_timeout_ms; /* no progress in sending */
+    uint64_t idle_timeout_ms;
+    uint64_t ping_ms;      /* WebSocket: a ping after this much silence */
+    size_t body_max;       /* bytes of one HTTP request */
+    size_t ws_message_max; /* bytes of one WebSocket message */
+    size_t ws_queue_max;   /* bytes of output waiting on a WebSocket */
+    unsigned conn_max;
+    unsigned conn_ip_max;     /* from one address; 0: no limit */
+    unsigned pipeline_max;    /* unanswered requests of an HTTP connection, to
+                                   NET_PIPELINE_MAX */
+    unsigned ws_inflight_max; /* unanswered requests of a WebSocket */
+    const char *const *cors;  /* origins allowed in browsers, "*" for any */
+    size_t cors_num;
+    const char *const
+        *vhosts; /* names allowed in Host, "*" for any; IP literals always */
+    size_t vhost_num;
+    unsigned metric_net; /* index for the metrics, METRIC_NODE for none */
+};
+
+/* Sensible limits, host 127.0.0.1, port 0, vhost "localhost", no CORS origin. */
+void net_options_default(struct net_server_options *opt);
+
+struct net_callbacks {
+    /* One request: a POST body or a WebSocket message, borrowed for the call. It is answered
+     * by exactly one net_reply with this ref and id, during the call or later. */
+    void (*on_request)(void *ctx, struct net_ref ref, uint64_t req_id, slice body,
+                       bool websocket);
+    /* GET of a path (without query). True: *status, *content_type (a constant string) and
+     * body were set. False: 200 without body for "/", else 404. May be NULL. */
+    bool (*on_get)(void *ctx, slice path, unsigned *status, const char **content_type,
+                   struct buf *body);
+    /* The connection is gone; its ref is dead. May be NULL. */
+    void (*on_close)(void *ctx, struct net_ref ref, bool websocket);
+};
+
+/* Listens. Strings and arrays of opt must outlive the server. MT_EIO when the address
+ * cannot be bound, MT_EINVAL for a bad host or limit; the loop must run once more after a failure,
+ * which releases what was opened. */
+mt_err net_server_new(struct uv_loop_s *loop, const struct net_server_options *opt,
+                      const struct net_callbacks *cb, void *ctx, struct net_server **out,
+                      struct mt_diag *diag);
+
+/* The port in use. */
+uint16_t net_server_port(const struct net_server *s);
+
+/* Stops listening, closes idle connections, gives the others 80 ms to send what is queued
+ * (1001 on WebSockets), then calls done from the loop. on_close is called for each. */
+void net_server_stop(struct net_server *s, void (*done)(void *ctx), void *ctx);
+
+/* Only after done was called. NULL is allowed. */
+void net_server_free(struct net_server *s);
+
+/* Answers a request. The bytes are taken out of body: it is empty afterwards and may be
+ * used again. An empty body is 200 without content (a message of nothing is not sent on a
+ * WebSocket). False when the connection is gone or the id is not an open one. */
+bool net_reply(struct net_server *s, struct net_ref ref, uint64_t req_id,
+               struct buf *body);
+
+/* As net_reply with another HTTP status (WebSocket: as net_reply). */
+bool net_reply_status(struct net_server *s, struct net_ref ref, uint64_t req_id,
+                      unsigned status, struct buf *body);
+
+/* Sends one WebSocket message on our own account. False when the connection is gone, is not
+ * a WebSocket, or its queue was full (it is then being closed with 1013). */
+bool net_send(struct net_server *s, struct net_ref ref, slice message);
+
+/* Delays sending until uncork, so that several messages leave in one write. Nests. */
+void net_cork(struct net_server *s, struct net_ref ref);
+void net_uncork(struct net_server *s, struct net_ref ref);
+
+/* Open connections. */
+unsigned net_conn_count(const struct net_server *s);
+
+#endif

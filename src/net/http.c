@@ -1,0 +1,420 @@
+/* HTTP requests and replies of one connection: what is accepted, who may ask, and the order
+ * of the answers. Requests get consecutive ids; a reply waits in its slot until those before
+ * it are written. */
+#include "net_int.h"
+
+static bool ascii_ieq(slice s, const char *lower)
+{
+    size_t n = strlen(lower);
+    if (s.len != n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = s.ptr[i];
+        c = c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
+        if (c != (uint8_t)lower[i])
+            return false;
+    }
+    return true;
+}
+
+static slice trim(slice s)
+{
+    while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t')) {
+        s.ptr++;
+        s.len--;
+    }
+    while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+        s.len--;
+    return s;
+}
+
+/* True when one of a header's comma-separated tokens is the word. */
+static bool has_token(slice list, const char *lower)
+{
+    while (list.len > 0) {
+        const uint8_t *comma = memchr(list.ptr, ',', list.len);
+        size_t n = comma == NULL ? list.len : (size_t)(comma - list.ptr);
+        if (ascii_ieq(trim(slice_of(list.ptr, n)), lower))
+            return true;
+        n += comma != NULL;
+        list = slice_of(list.ptr + n, list.len - n);
+    }
+    return false;
+}
+
+const char *http_status_text(unsigned status)
+{
+    switch (status) {
+    case 101:
+        return "Switching Protocols";
+    case 200:
+        return "OK";
+    case 204:
+        return "No Content";
+    case 400:
+        return "Bad Request";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 408:
+        return "Request Timeout";
+    case 413:
+        return "Content Too Large";
+    case 414:
+        return "URI Too Long";
+    case 415:
+        return "Unsupported Media Type";
+    case 417:
+        return "Expectation Failed";
+    case 426:
+        return "Upgrade Required";
+    case 429:
+        return "Too Many Requests";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Server Error";
+    case 503:
+        return "Service Unavailable";
+    case 505:
+        return "HTTP Version Not Supported";
+    default:
+        return "Status";
+    }
+}
+
+/* ---- who may ask ---- */
+
+static bool is_ip_literal(slice host)
+{
+    if (host.len == 0)
+        return false;
+    if (host.ptr[0] == '[')
+        return true;
+    unsigned dots = 0;
+    for (size_t i = 0; i < host.len; i++) {
+        if (host.ptr[i] == '.')
+            dots++;
+        else if (host.ptr[i] < '0' || host.ptr[i] > '9')
+            return false;
+    }
+    return dots == 3;
+}
+
+static bool host_allowed(const struct net_server_options *opt, slice host)
+{
+    if (host.len > 0 && host.ptr[0] != '[') {
+        const uint8_t *colon = memchr(host.ptr, ':', host.len);
+        if (colon != NULL)
+            host.len = (size_t)(colon - host.ptr);
+    }
+    if (is_ip_literal(host))
+        return true;
+    for (size_t i = 0; i < opt->vhost_num; i++)
+        if (strcmp(opt->vhosts[i], "*") == 0 || ascii_ieq(host, opt->vhosts[i]))
+            return true;
+    return false;
+}
+
+static int origin_allowed(const struct net_server_options *opt, slice origin)
+{
+    for (size_t i = 0; i < opt->cors_num; i++)
+        if (strcmp(opt->cors[i], "*") == 0 || ascii_ieq(origin, opt->cors[i]))
+            return (int)i;
+    return -2;
+}
+
+static bool content_type_ok(slice value)
+{
+    const uint8_t *semi = value.len == 0 ? NULL : memchr(value.ptr, ';', value.len);
+    if (semi != NULL)
+        value.len = (size_t)(semi - value.ptr);
+    value = trim(value);
+    return ascii_ieq(value, "application/json") ||
+           ascii_ieq(value, "application/json-rpc") ||
+           ascii_ieq(value, "application/jsonrequest");
+}
+
+/* ---- events of the parser ---- */
+
+static void on_begin(void *ctx)
+{
+    struct conn *c = ctx;
+    c->req = (struct http_request){.origin = -1};
+    c->view = (slice){0};
+    buf_reset(&c->body);
+    c->phase = CONN_HEAD;
+    c->deadline_ms = uv_now(c->server->loop) + c->server->opt.header_timeout_ms;
+}
+
+static unsigned on_header(void *ctx, slice name, slice value)
+{
+    struct conn *c = ctx;
+    struct http_request *r = &c->req;
+    const struct net_server_options *opt = &c->server->opt;
+    value = trim(value);
+    switch (name.len) {
+    case 4:
+        if (ascii_ieq(name, "host")) {
+            if (r->host_seen)
+                return 400;
+            r->host_seen = true;
+            r->host_ok = host_allowed(opt, value);
+        }
+        break;
+    case 6:
+        if (ascii_ieq(name, "origin"))
+            r->origin = origin_allowed(opt, value);
+        else if (ascii_ieq(name, "expect"))
+            r->expect = true;
+        break;
+    case 7:
+        if (ascii_ieq(name, "upgrade"))
+            r->ws_upgrade = has_token(value, "websocket");
+        break;
+    case 10:
+        if (ascii_ieq(name, "connection") && has_token(value, "upgrade"))
+            r->connection_upgrade = true;
+        break;
+    case 12:
+        if (ascii_ieq(name, "content-type"))
+            r->ctype_ok = content_type_ok(value);
+        break;
+    case 17:
+        if (ascii_ieq(name, "sec-websocket-key") && value.len == 24) {
+            memcpy(r->ws_key, value.ptr, 24);
+            r->ws_key[24] = 0;
+        }
+        break;
+    case 21:
+        if (ascii_ieq(name, "sec-websocket-version"))
+            r->ws_version = ascii_ieq(value, "13");
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+/* Decides on a WebSocket request; 0 with *upgrade, or a status. */
+static unsigned check_upgrade(const struct conn *c, bool *upgrade)
+{
+    const struct http_request *r = &c->req;
+    if (r->ws_key[0] == 0)
+        return 400;
+    if (!r->ws_version)
+        return 426;
+    if (r->origin == -2)
+        return 403;
+    if (c->head_id != c->next_id)
+        return 400;
+    *upgrade = true;
+    return 0;
+}
+
+static unsigned on_head(void *ctx, const struct http_in_head *head, bool *upgrade)
+{
+    struct conn *c = ctx;
+    struct http_request *r = &c->req;
+    r->method = head->method;
+    r->keep_alive = head->keep_alive;
+    r->path_len = MT_MIN(head->path.len, sizeof(r->path));
+    memcpy(r->path, head->path.ptr, r->path_len);
+    if (!r->host_seen && !head->version_10)
+        return 400;
+    if (r->host_seen && !r->host_ok)
+        return 403;
+    if (head->method == HTTP_IN_OTHER)
+        return 405;
+    if (head->content_length != UINT64_MAX &&
+        head->content_length > c->server->opt.body_max)
+        return 413;
+    if (head->method == HTTP_IN_GET && r->ws_upgrade && r->connection_upgrade)
+        return check_upgrade(c, upgrade);
+    if (head->method == HTTP_IN_POST && !r->ctype_ok)
+        return 415;
+    if (r->expect && head->has_body) {
+        if (c->head_id != c->next_id)
+            return 417;
+        conn_put(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    }
+    c->phase = CONN_BODY;
+    c->deadline_ms = uv_now(c->server->loop) + c->server->opt.body_timeout_ms;
+    return 0;
+}
+
+static unsigned on_body(void *ctx, slice part)
+{
+    struct conn *c = ctx;
+    size_t have = c->body.len + c->view.len;
+    if (part.len > c->server->opt.body_max - have)
+        return 413;
+    if (c->body.len == 0 && c->view.len == 0) {
+        c->view = part;
+        return 0;
+    }
+    http_keep_view(c);
+    buf_put_slice(&c->body, part);
+    return buf_ok(&c->body) ? 0 : 413;
+}
+
+void http_keep_view(struct conn *c)
+{
+    if (c->view.len == 0)
+        return;
+    buf_put_slice(&c->body, c->view);
+    c->view = (slice){0};
+}
+
+static const char *cors_value(const struct conn *c)
+{
+    return c->req.origin < 0 ? NULL : c->server->opt.cors[c->req.origin];
+}
+
+static uint64_t open_slot(struct conn *c)
+{
+    uint64_t id = c->next_id++;
+    struct slot *slot = &c->slots[id % NET_PIPELINE_MAX];
+    slot->done = false;
+    slot->close = !c->req.keep_alive;
+    slot->type = NULL;
+    slot->cors = cors_value(c);
+    return id;
+}
+
+static void answer_get(struct conn *c, uint64_t id)
+{
+    struct net_server *s = c->server;
+    unsigned status = 200;
+    const char *type = "text/plain";
+    struct buf body;
+    buf_init(&body, 16u * 1024u * 1024u);
+    slice path = slice_of(c->req.path, c->req.path_len);
+    if (s->cb.on_get == NULL || !s->cb.on_get(s->ctx, path, &status, &type, &body)) {
+        buf_reset(&body);
+        status = path.len == 1 && path.ptr[0] == '/' ? 200 : 404;
+        type = NULL;
+    }
+    http_answer(c, id, status, type, &body);
+    buf_fini(&body);
+}
+
+static bool on_complete(void *ctx)
+{
+    struct conn *c = ctx;
+    struct net_server *s = c->server;
+    c->phase = CONN_IDLE;
+    c->deadline_ms = uv_now(s->loop) + s->opt.idle_timeout_ms;
+    if (c->req.method == HTTP_IN_GET && c->req.ws_upgrade && c->req.connection_upgrade)
+        return true;
+    struct buf none;
+    buf_init(&none, 0);
+    uint64_t id = open_slot(c);
+    if (!c->req.keep_alive)
+        c->draining = true;
+    if (c->req.method == HTTP_IN_OPTIONS) {
+        http_answer(c, id, 204, NULL, &none);
+    } else if (c->req.method == HTTP_IN_GET) {
+        answer_get(c, id);
+    } else {
+        slice body = c->body.len > 0 ? buf_slice(&c->body) : c->view;
+        s->cb.on_request(s->ctx, c->ref, id, body, false);
+    }
+    c->view = (slice){0};
+    if (c->body.cap > NET_READ_SIZE)
+        buf_fini(&c->body);
+    return c->closing || c->draining || conn_stalled(c);
+}
+
+const struct http_in_events http_events = {
+    .begin = on_begin,
+    .header = on_header,
+    .head = on_head,
+    .body = on_body,
+    .complete = on_complete,
+};
+
+/* ---- replies ---- */
+
+static void put_reply(struct conn *c, const struct slot *slot, struct buf *body)
+{
+    char head[512];
+    size_t n = mt_fmt(head, sizeof(head), "HTTP/1.1 %u %s\r\n", slot->status,
+                      http_status_text(slot->status));
+    if (slot->type != NULL && body->len > 0)
+        n += mt_fmt(head + n, sizeof(head) - n, "Content-Type: %s\r\n", slot->type);
+    if (slot->status != 204)
+        n += mt_fmt(head + n, sizeof(head) - n, "Content-Length: %zu\r\n", body->len);
+    if (slot->cors != NULL) {
+        n +=
+            mt_fmt(head + n, sizeof(head) - n,
+                   "Access-Control-Allow-Origin: %.200s\r\nVary: Origin\r\n", slot->cors);
+        if (slot->status == 204)
+            n += mt_fmt(head + n, sizeof(head) - n,
+                        "Access-Control-Allow-Methods: POST, GET, OPTIONS\r\n"
+                        "Access-Control-Allow-Headers: Content-Type\r\n"
+                        "Access-Control-Max-Age: 600\r\n");
+    }
+    if (slot->status == 405)
+        n += mt_fmt(head + n, sizeof(head) - n, "Allow: POST, GET, OPTIONS\r\n");
+    if (slot->status == 426)
+        n += mt_fmt(head + n, sizeof(head) - n, "Sec-WebSocket-Version: 13\r\n");
+    if (slot->close)
+        n += mt_fmt(head + n, sizeof(head) - n, "Connection: close\r\n");
+    n += mt_fmt(head + n, sizeof(head) - n, "\r\n");
+    conn_put(c, head, n);
+    conn_put_buf(c, body);
+    if (slot->close)
+        conn_drain(c);
+}
+
+void http_answer(struct conn *c, uint64_t id, unsigned status, const char *type,
+                 struct buf *body)
+{
+    struct slot *slot = &c->slots[id % NET_PIPELINE_MAX];
+    slot->status = (uint16_t)status;
+    slot->type = type;
+    if (id != c->head_id) { /* one before it is still open: wait in the slot */
+        slot->done = true;
+        buf_init(&slot->body, body->size_max);
+        if (body->arena == NULL) {
+            slot->body = *body;
+            *body = (struct buf){.size_max = body->size_max};
+        } else {
+            buf_put_slice(&slot->body, buf_slice(body));
+            buf_reset(body);
+        }
+        return;
+    }
+    put_reply(c, slot, body);
+    c->head_id++;
+    while (c->head_id != c->next_id) {
+        slot = &c->slots[c->head_id % NET_PIPELINE_MAX];
+        if (!slot->done)
+            break;
+        put_reply(c, slot, &slot->body);
+        buf_fini(&slot->body);
+        slot->done = false;
+        c->head_id++;
+    }
+}
+
+void http_refuse(struct conn *c, unsigned status)
+{
+    struct buf body;
+    buf_init(&body, 256);
+    c->req.keep_alive = false;
+    uint64_t id = open_slot(c);
+    buf_printf(&body, "%s\n",
+               status == 403 ? "invalid host specified" : http_status_text(status));
+    if (status == 403 && c->req.origin == -2) {
+        buf_reset(&body);
+        buf_put_str(&body, "origin not allowed\n");
+    }
+    http_answer(c, id, status, "text/plain", &body);
+    buf_fini(&body);
+    c->draining = true;
+}

@@ -1,0 +1,178 @@
+/* net, private: the server, its connections and the seams between its files.
+ *   server.c  listener, table of connections, timers, stop
+ *   conn.c    bytes of one connection: reading, stalling, output chunks, closing
+ *   http_in.c adapter around http-parser
+ *   http.c    requests and replies
+ *   ws.c      handshake and frames */
+#ifndef METIS_NET_INT_H
+#define METIS_NET_INT_H
+
+#include "metis/net.h"
+#include <uv.h>
+
+#define NET_READ_SIZE  (64u * 1024u)
+#define NET_MOVE_MIN   (8u * 1024u)    /* larger reply bodies are moved, not copied */
+#define NET_OUT_HIGH   (1024u * 1024u) /* output waiting: no more requests are read */
+#define NET_PATH_MAX   1024u
+#define NET_PATH_KEEP  128u
+#define NET_SPARE_MAX  64u
+#define NET_LINGER_MS  1000u
+#define NET_REFUSE_MAX 64u /* connections over the limit that get an answer at once */
+#define NET_DRAIN_MS   80u
+
+/* ---- http_in.c: bytes -> begin, header, body, complete, error ---- */
+
+enum http_in_method { HTTP_IN_POST, HTTP_IN_GET, HTTP_IN_OPTIONS, HTTP_IN_OTHER };
+
+struct http_in_head {
+    enum http_in_method method;
+    slice path; /* without the query; borrowed for the call */
+    bool version_10;
+    bool keep_alive;
+    bool has_body;
+    uint64_t content_length; /* UINT64_MAX: not stated */
+};
+
+/* A handler returns 0 or an HTTP status, with which the request is refused. */
+struct http_in_events {
+    void (*begin)(void *ctx);
+    unsigned (*header)(void *ctx, slice name, slice value);
+    /* After the headers. *upgrade: the bytes after them belong to another protocol. */
+    unsigned (*head)(void *ctx, const struct http_in_head *head, bool *upgrade);
+    unsigned (*body)(void *ctx, slice part);
+    /* True: stop here, the rest of the input is not read now. */
+    bool (*complete)(void *ctx);
+};
+
+struct http_in;
+struct http_in *http_in_new(const struct http_in_events *ev, void *ctx,
+                            unsigned header_num_max);
+void http_in_free(struct http_in *h);
+/* Feeds bytes; returns how many were used (all, unless complete asked to stop, there was an
+ * upgrade or an error). *status: 0 or the refusal; the parser is then dead. */
+size_t http_in_feed(struct http_in *h, slice in, unsigned *status, bool *upgraded);
+void http_in_size_max(size_t header_bytes_max);
+
+/* ---- connections ---- */
+
+struct chunk {
+    struct chunk *next;
+    struct buf b;
+    size_t off;
+    bool frozen; /* handed to libuv: not to be grown */
+};
+
+struct slot { /* an unanswered request of an HTTP connection */
+    bool done;
+    bool close; /* the connection ends after this one */
+    uint16_t status;
+    const char *type;
+    const char *cors;
+    struct buf body;
+};
+
+enum conn_phase { CONN_IDLE, CONN_HEAD, CONN_BODY };
+
+struct http_request { /* what is kept of the request being read */
+    enum http_in_method method;
+    bool keep_alive, ctype_ok, host_seen, host_ok, expect, ws_upgrade, ws_version;
+    bool connection_upgrade;
+    int origin; /* -1: none sent, -2: not allowed, else index into opt->cors */
+    char path[NET_PATH_KEEP];
+    size_t path_len;
+    char ws_key[25];
+};
+
+struct ws;
+
+struct conn {
+    uv_tcp_t tcp;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+    unsigned write_chunks; /* chunks in the write that is under way */
+    size_t write_left;     /* bytes of it at the last tick */
+    struct net_server *server;
+    struct net_ref ref;
+    uint8_t ip[16];
+    struct http_in *http;
+    struct http_request req;
+    struct ws *ws;
+    /* input */
+    slice view;         /* the body so far, when it lies in the read buffer */
+    struct buf body;    /* the body so far, otherwise */
+    struct buf backlog; /* input that was read but may not be handled yet */
+    enum conn_phase phase;
+    uint64_t deadline_ms; /* of the phase; 0: none */
+    uint64_t last_in_ms;
+    /* requests */
+    struct slot slots[NET_PIPELINE_MAX];
+    uint64_t next_id, head_id; /* open ones: head_id .. next_id - 1 */
+    unsigned ws_inflight;
+    /* output */
+    struct chunk *out_head, *out_tail;
+    size_t out_bytes;
+    uint64_t write_deadline_ms;
+    unsigned corks;
+    bool writing, reading, stalled;
+    bool draining; /* close when the output is sent */
+    bool linger;   /* output sent and shut down: discarding input until it ends */
+    bool closing;
+    bool pinged;
+};
+
+struct net_server {
+    uv_loop_t *loop;
+    uv_tcp_t listener;
+    uv_timer_t timer;
+    struct net_server_options opt;
+    struct net_callbacks cb;
+    void *ctx;
+    struct conn **conns; /* by ref.idx */
+    uint32_t *gens;
+    uint32_t *free_idx; /* stack of free places */
+    unsigned free_num;
+    unsigned conn_num;
+    struct chunk *spare;
+    unsigned spare_num;
+    unsigned handles; /* open libuv handles of the server itself */
+    bool stopping;
+    uint64_t stop_deadline_ms;
+    void (*stop_done)(void *ctx);
+    void *stop_ctx;
+    uint16_t port;
+    char read_buf[NET_READ_SIZE];
+};
+
+/* server.c */
+struct conn *net_conn_of(struct net_server *s, struct net_ref ref); /* NULL: gone */
+void server_conn_gone(struct conn *c); /* handle closed: frees */
+
+/* conn.c */
+void conn_start(struct conn *c);
+void conn_free(struct conn *c);  /* after the handle is closed */
+void conn_close(struct conn *c); /* at once */
+void conn_drain(struct conn *c); /* after the output */
+void conn_put(struct conn *c, const void *ptr, size_t len);
+void conn_put_buf(struct conn *c, struct buf *b); /* moves or copies; b is empty after */
+void conn_flush(struct conn *c);                  /* unless corked */
+void conn_resume(struct conn *c);                 /* handles the backlog if it may */
+bool conn_stalled(const struct conn *c);
+void conn_tick(struct conn *c, uint64_t now_ms);
+
+/* http.c */
+extern const struct http_in_events http_events;
+void http_refuse(struct conn *c, unsigned status);
+void http_keep_view(struct conn *c); /* the read buffer is about to go */
+void http_answer(struct conn *c, uint64_t id, unsigned status, const char *type,
+                 struct buf *body);
+const char *http_status_text(unsigned status);
+
+/* ws.c */
+bool ws_start(struct conn *c, const char *key); /* writes the 101 */
+void ws_free(struct ws *w);
+size_t ws_feed(struct conn *c, slice in);       /* bytes used */
+void ws_put_header(struct conn *c, size_t len); /* of a message; its bytes follow */
+void ws_close(struct conn *c, uint16_t code);
+void ws_ping(struct conn *c);
+
+#endif

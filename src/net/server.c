@@ -1,0 +1,393 @@
+/* The listener: accepting within the limits, the table of connections and its generations, one
+ * timer for all deadlines, and stopping. */
+#include "net_int.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+void net_options_default(struct net_server_options *opt)
+{
+    static const char *const local[] = {"localhost"};
+    *opt = (struct net_server_options){
+        .host = "127.0.0.1",
+        .header_bytes_max = 16u * 1024u,
+        .header_num_max = 64,
+        .header_timeout_ms = 10000,
+        .body_timeout_ms = 30000,
+        .write_timeout_ms = 30000,
+        .idle_timeout_ms = 120000,
+        .ping_ms = 30000,
+        .body_max = 5u * 1024u * 1024u,
+        .ws_message_max = 32u * 1024u * 1024u,
+        .ws_queue_max = 32u * 1024u * 1024u,
+        .conn_max = 4096,
+        .conn_ip_max = 1024,
+        .pipeline_max = 16,
+        .ws_inflight_max = 256,
+        .vhosts = local,
+        .vhost_num = 1,
+        .metric_net = METRIC_NODE,
+    };
+}
+
+struct conn *net_conn_of(struct net_server *s, struct net_ref ref)
+{
+    if (ref.idx >= s->opt.conn_max + NET_REFUSE_MAX || ref.gen == 0)
+        return NULL;
+    struct conn *c = s->conns[ref.idx];
+    return c != NULL && c->ref.gen == ref.gen && !c->closing ? c : NULL;
+}
+
+/* ---- stopping ---- */
+
+static void handle_closed_cb(uv_handle_t *handle)
+{
+    struct net_server *s = handle->data;
+    if (--s->handles == 0)
+        s->stop_done(s->stop_ctx);
+}
+
+static void finish_stop(struct net_server *s)
+{
+    if (!uv_is_closing((uv_handle_t *)&s->timer))
+        uv_close((uv_handle_t *)&s->timer, handle_closed_cb);
+}
+
+void server_conn_gone(struct conn *c)
+{
+    struct net_server *s = c->server;
+    struct net_ref ref = c->ref;
+    bool websocket = c->ws != NULL;
+    s->conns[ref.idx] = NULL;
+    s->free_idx[s->free_num++] = ref.idx;
+    s->conn_num--;
+    metric_move(METRIC_net_connections, s->opt.metric_net, -1);
+    conn_free(c);
+    if (s->cb.on_close != NULL)
+        s->cb.on_close(s->ctx, ref, websocket);
+    if (s->conn_num > 0)
+        return;
+    if (s->stopping)
+        finish_stop(s);
+    else
+        uv_timer_stop(&s->timer);
+}
+
+static void timer_cb(uv_timer_t *timer)
+{
+    struct net_server *s = timer->data;
+    uint64_t now_ms = uv_now(s->loop);
+    bool late = s->stopping && now_ms >= s->stop_deadline_ms;
+    for (uint32_t i = 0; i < s->opt.conn_max + NET_REFUSE_MAX; i++) {
+        struct conn *c = s->conns[i];
+        if (c == NULL)
+            continue;
+        if (late || (s->stopping && c->linger))
+            conn_close(c);
+        else
+            conn_tick(c, now_ms);
+    }
+}
+
+void net_server_stop(struct net_server *s, void (*done)(void *ctx), void *ctx)
+{
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    s->stop_done = done;
+    s->stop_ctx = ctx;
+    uv_update_time(s->loop);
+    s->stop_deadline_ms = uv_now(s->loop) + NET_DRAIN_MS;
+    uv_close((uv_handle_t *)&s->listener, handle_closed_cb);
+    for (uint32_t i = 0; i < s->opt.conn_max + NET_REFUSE_MAX; i++) {
+        struct conn *c = s->conns[i];
+        if (c == NULL || c->closing)
+            continue;
+        if (c->ws != NULL)
+            ws_close(c, 1001);
+        conn_drain(c);
+        if (c->ws == NULL && c->head_id == c->next_id && c->out_head == NULL)
+            conn_close(c);
+        else
+            conn_flush(c);
+    }
+    if (s->conn_num == 0)
+        finish_stop(s);
+    else
+        uv_timer_start(&s->timer, timer_cb, 10, 10);
+}
+
+void net_server_free(struct net_server *s)
+{
+    if (s == NULL)
+        return;
+    while (s->spare != NULL) {
+        struct chunk *k = s->spare;
+        s->spare = k->next;
+        buf_fini(&k->b);
+        mt_free(k);
+    }
+    mt_free(s->conns);
+    mt_free(s->gens);
+    mt_free(s->free_idx);
+    mt_free(s);
+}
+
+/* ---- accepting ---- */
+
+static void peer_ip(struct conn *c)
+{
+    struct sockaddr_storage ss;
+    int len = sizeof(ss);
+    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&ss, &len) != 0)
+        return;
+    if (ss.ss_family == AF_INET)
+        memcpy(c->ip, &((struct sockaddr_in *)&ss)->sin_addr, 4);
+    else if (ss.ss_family == AF_INET6)
+        memcpy(c->ip, &((struct sockaddr_in6 *)&ss)->sin6_addr, 16);
+}
+
+static unsigned count_ip(const struct net_server *s, const uint8_t ip[16])
+{
+    unsigned n = 0;
+    for (uint32_t i = 0; i < s->opt.conn_max + NET_REFUSE_MAX; i++)
+        if (s->conns[i] != NULL && memcmp(s->conns[i]->ip, ip, 16) == 0)
+            n++;
+    return n;
+}
+
+static struct conn *conn_new(struct net_server *s)
+{
+    struct conn *c = mt_alloc(sizeof(*c));
+    c->server = s;
+    uint32_t idx = s->free_idx[--s->free_num];
+    if (++s->gens[idx] == 0)
+        s->gens[idx] = 1;
+    c->ref = (struct net_ref){idx, s->gens[idx]};
+    s->conns[idx] = c;
+    uv_tcp_init(s->loop, &c->tcp);
+    c->tcp.data = c;
+    s->conn_num++;
+    metric_add(METRIC_net_accepted_total, s->opt.metric_net, 1);
+    metric_move(METRIC_net_connections, s->opt.metric_net, 1);
+    return c;
+}
+
+static void refuse_cb(uv_handle_t *handle)
+{
+    mt_free(handle);
+}
+
+/* Past all places: accepted and closed, so that the queue of the kernel moves on. */
+static void refuse_silently(struct net_server *s)
+{
+    uv_tcp_t *tcp = mt_alloc(sizeof(*tcp));
+    uv_tcp_init(s->loop, tcp);
+    uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)tcp);
+    uv_close((uv_handle_t *)tcp, refuse_cb);
+}
+
+static uint64_t tick_ms(const struct net_server_options *opt)
+{
+    uint64_t t = MT_MIN(opt->header_timeout_ms, opt->body_timeout_ms);
+    t = MT_MIN(t, opt->write_timeout_ms);
+    t = MT_MIN(t, opt->idle_timeout_ms) / 4;
+    return MT_MAX(MT_MIN(t, 1000), 20);
+}
+
+static void connection_cb(uv_stream_t *listener, int status)
+{
+    struct net_server *s = listener->data;
+    if (status < 0 || s->stopping)
+        return;
+    if (s->free_num == 0) {
+        metric_add(METRIC_net_refused_total, s->opt.metric_net, 1);
+        refuse_silently(s);
+        return;
+    }
+    struct conn *c = conn_new(s);
+    if (s->conn_num == 1)
+        uv_timer_start(&s->timer, timer_cb, tick_ms(&s->opt), tick_ms(&s->opt));
+    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0) {
+        conn_close(c);
+        return;
+    }
+    uv_tcp_nodelay(&c->tcp, 1);
+    peer_ip(c);
+    conn_start(c);
+    unsigned refuse = 0;
+    if (s->conn_num > s->opt.conn_max)
+        refuse = 503;
+    else if (s->opt.conn_ip_max > 0 && count_ip(s, c->ip) > s->opt.conn_ip_max)
+        refuse = 429;
+    if (refuse != 0 && !c->closing) {
+        metric_add(METRIC_net_refused_total, s->opt.metric_net, 1);
+        c->req.origin = -1;
+        http_refuse(c, refuse);
+        conn_flush(c);
+    }
+}
+
+static mt_err listen_on(struct net_server *s, struct mt_diag *diag)
+{
+    const struct net_server_options *opt = &s->opt;
+    struct sockaddr_storage ss;
+    int len = sizeof(ss);
+    bool v6 = strchr(opt->host, ':') != NULL;
+    int r = v6 ? uv_ip6_addr(opt->host, opt->port, (struct sockaddr_in6 *)&ss)
+               : uv_ip4_addr(opt->host, opt->port, (struct sockaddr_in *)&ss);
+    if (r != 0)
+        return mt_fail(diag, MT_EINVAL, "not an IP address to listen on: %s", opt->host);
+    r = uv_tcp_bind(&s->listener, (struct sockaddr *)&ss, 0);
+    if (r == 0)
+        r = uv_listen((uv_stream_t *)&s->listener, 1024, connection_cb);
+    if (r == 0)
+        r = uv_tcp_getsockname(&s->listener, (struct sockaddr *)&ss, &len);
+    if (r != 0)
+        return mt_fail(diag, MT_EIO, "cannot listen on %s port %u: %s", opt->host,
+                       opt->port, uv_strerror(r));
+    s->port = ntohs(v6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
+                       : ((struct sockaddr_in *)&ss)->sin_port);
+    return MT_OK;
+}
+
+static void failed_cb(uv_handle_t *handle)
+{
+    struct net_server *s = handle->data;
+    if (--s->handles == 0)
+        net_server_free(s);
+}
+
+mt_err net_server_new(struct uv_loop_s *loop, const struct net_server_options *opt,
+                      const struct net_callbacks *cb, void *ctx, struct net_server **out,
+                      struct mt_diag *diag)
+{
+    if (opt->pipeline_max == 0 || opt->pipeline_max > NET_PIPELINE_MAX ||
+        opt->conn_max == 0 || opt->conn_max > 1u << 20 || opt->ws_inflight_max == 0 ||
+        opt->header_bytes_max < 256 || opt->header_bytes_max > 1u << 20)
+        return mt_fail(diag, MT_EINVAL, "a limit of the server is out of range");
+    struct net_server *s = mt_alloc(sizeof(*s));
+    uint32_t places = opt->conn_max + NET_REFUSE_MAX;
+    s->loop = loop;
+    s->opt = *opt;
+    s->cb = *cb;
+    s->ctx = ctx;
+    s->conns = mt_alloc(places * sizeof(*s->conns));
+    s->gens = mt_alloc(places * sizeof(*s->gens));
+    s->free_idx = mt_alloc(places * sizeof(*s->free_idx));
+    while (s->free_num < places) {
+        s->free_idx[s->free_num] = places - 1 - s->free_num;
+        s->free_num++;
+    }
+    uv_tcp_init(loop, &s->listener);
+    uv_timer_init(loop, &s->timer);
+    s->listener.data = s->timer.data = s;
+    s->handles = 2;
+    http_in_size_max(opt->header_bytes_max);
+    mt_err err = listen_on(s, diag);
+    if (err != MT_OK) {
+        uv_close((uv_handle_t *)&s->listener, failed_cb);
+        uv_close((uv_handle_t *)&s->timer, failed_cb);
+        return err;
+    }
+    *out = s;
+    return MT_OK;
+}
+
+uint16_t net_server_port(const struct net_server *s)
+{
+    return s->port;
+}
+
+unsigned net_conn_count(const struct net_server *s)
+{
+    return s->conn_num;
+}
+
+/* ---- replies ---- */
+
+static bool ws_message(struct conn *c, struct buf *move, slice message)
+{
+    size_t len = move != NULL ? move->len : message.len;
+    if (c->out_bytes > 0 && c->corks > 0 && !c->writing &&
+        c->out_bytes + len > c->server->opt.ws_queue_max) {
+        unsigned corks = c->corks;
+        c->corks = 0;
+        conn_flush(c);
+        c->corks = corks;
+    }
+    if (c->closing || c->draining)
+        return false;
+    if (c->out_bytes > 0 && c->out_bytes + len > c->server->opt.ws_queue_max) {
+        ws_close(c, 1013);
+        conn_flush(c);
+        return false;
+    }
+    ws_put_header(c, len);
+    if (move != NULL)
+        conn_put_buf(c, move);
+    else if (len > 0)
+        conn_put(c, message.ptr, len);
+    conn_flush(c);
+    return true;
+}
+
+bool net_reply_status(struct net_server *s, struct net_ref ref, uint64_t req_id,
+                      unsigned status, struct buf *body)
+{
+    struct conn *c = net_conn_of(s, ref);
+    bool ok = true;
+    if (c == NULL) {
+        buf_reset(body);
+        return false;
+    }
+    if (c->ws != NULL) {
+        if (c->ws_inflight > 0)
+            c->ws_inflight--;
+        if (body->len > 0)
+            ok = ws_message(c, body, (slice){0});
+        buf_reset(body);
+    } else {
+        if (req_id < c->head_id || req_id >= c->next_id ||
+            c->slots[req_id % NET_PIPELINE_MAX].done) {
+            buf_reset(body);
+            return false;
+        }
+        http_answer(c, req_id, status, "application/json", body);
+        if (c->phase == CONN_IDLE && !c->linger)
+            c->deadline_ms = uv_now(s->loop) + s->opt.idle_timeout_ms;
+        conn_flush(c);
+    }
+    if (!c->closing)
+        conn_resume(c);
+    return ok;
+}
+
+bool net_reply(struct net_server *s, struct net_ref ref, uint64_t req_id,
+               struct buf *body)
+{
+    return net_reply_status(s, ref, req_id, 200, body);
+}
+
+bool net_send(struct net_server *s, struct net_ref ref, slice message)
+{
+    struct conn *c = net_conn_of(s, ref);
+    return c != NULL && c->ws != NULL && ws_message(c, NULL, message);
+}
+
+void net_cork(struct net_server *s, struct net_ref ref)
+{
+    struct conn *c = net_conn_of(s, ref);
+    if (c != NULL)
+        c->corks++;
+}
+
+void net_uncork(struct net_server *s, struct net_ref ref)
+{
+    struct conn *c = net_conn_of(s, ref);
+    if (c == NULL || c->corks == 0)
+        return;
+    c->corks--;
+    conn_flush(c);
+    if (!c->closing)
+        conn_resume(c);
+}
