@@ -84,7 +84,7 @@ void json_key(struct json_out *j, const char *key);
 void json_str(struct json_out *j, const char *s); /* escaped */
 void json_str_n(struct json_out *j, const char *s,
                 size_t n);         /* invalid UTF-8 -> U+FFFD */
-void json_nil(struct json_out *j); /* null; jansson has the other name */
+void json_nil(struct json_out *j); /* null; json_null is jansson's */
 void json_bool(struct json_out *j, bool v);
 void json_u64(struct json_out *j, uint64_t v); /* decimal number */
 void json_f64(struct json_out *j, double v);
