@@ -1,0 +1,98 @@
+/* rpc: JSON-RPC 2.0 of one network — dispatch, wire forms, subscriptions, dev methods.
+ *
+ * One table, src/rpc/methods.def, names every method with its handler, namespace, place of
+ * work and cost; the dispatcher, docs/RPC.md and the tests expand it. A request arrives from
+ * net on the loop thread, is parsed once and split into calls. A call runs
+ *   INLINE    on the loop, from the immutable head view: bounded, tens of microseconds;
+ *   READER    on the readers, with a snapshot, an arena, a gas and a time budget of its own;
+ *   LATER     it waits for the pool or the executor and is finished by their answer.
+ * Replies are written once, in their final form, by the JSON writer; a batch is answered
+ * when its last call is.
+ *
+ * Everything here is called on the loop thread. Limits each have an error: docs/RPC.md. */
+#ifndef METIS_RPC_H
+#define METIS_RPC_H
+
+#include "metis/chain.h"
+#include "metis/net.h"
+#include "metis/pool.h"
+#include "metis/sequencer.h"
+
+struct rpc;
+
+/* An unlocked account: signs for eth_sendTransaction. */
+struct rpc_account {
+    address addr;
+    hash32 key;
+};
+
+struct rpc_options {
+    const char *client_version; /* web3_clientVersion */
+    struct chain *chain;
+    struct pool *pool;
+    struct executor *executor;   /* dev changes of the state */
+    struct sequencer *sequencer; /* NULL: this node only follows */
+    struct workers *readers;
+    struct mailbox *to_loop;            /* finished reader jobs come back here */
+    const struct rpc_account *accounts; /* outlives the rpc */
+    size_t account_num;
+    const char *const
+        *apis; /* namespaces that are open: "eth", "net", …; as in the table */
+    size_t api_num;
+    size_t body_max;          /* bytes of one request */
+    unsigned batch_max;       /* calls of one batch */
+    size_t reply_max;         /* bytes of one reply, batches included */
+    unsigned readers_max;     /* calls on the readers at once; then -32005 */
+    uint64_t call_gas_max;    /* eth_call, eth_estimateGas */
+    uint64_t call_timeout_ms; /* one reader call */
+    size_t call_memory_max;   /* arena of one reader call */
+    uint64_t logs_range_max;  /* blocks of one eth_getLogs; 0: no limit */
+    size_t logs_max;          /* logs of one eth_getLogs */
+    size_t log_terms_max;     /* addresses, and topics a position */
+    unsigned subs_conn_max;   /* subscriptions of one connection */
+    unsigned filters_max;     /* installed filters */
+    uint64_t filter_idle_ms;  /* a filter not asked for this long is removed */
+    unsigned metric_net;
+    /* GET paths (health, metrics) for the server's on_get; may be NULL. */
+    bool (*on_get)(void *ctx, slice path, unsigned *status, const char **content_type,
+                   struct buf *body);
+    void *on_get_ctx;
+};
+
+/* Geth's limits; apis eth, net, web3, debug, txpool, rpc, metis. */
+void rpc_options_default(struct rpc_options *opt);
+
+/* view: the head at start (held). Strings and arrays of opt outlive the rpc. MT_EINVAL names
+ * an unknown namespace. */
+mt_err rpc_new(const struct rpc_options *opt, struct head_view *view, struct rpc **out,
+               struct mt_diag *diag);
+
+/* Callbacks for net_server_new; their ctx is the rpc. */
+struct net_callbacks rpc_net_callbacks(void);
+
+/* The server that replies go to; before the first request. */
+void rpc_attach(struct rpc *r, struct net_server *net);
+
+/* For every chain_update, after pool_update: moves the view, pushes newHeads and logs. */
+void rpc_update(struct rpc *r, const struct chain_update *u);
+
+/* From the pool's on_pending: pushes newPendingTransactions. */
+void rpc_pending(struct rpc *r, struct pool_tx *tx);
+
+/* Refuses new calls from now on; reader calls end soon with an error. */
+void rpc_stop(struct rpc *r);
+/* No call is under way on readers, pool or executor. */
+bool rpc_idle(const struct rpc *r);
+
+/* Only when idle and after the server was stopped. NULL is allowed. */
+void rpc_free(struct rpc *r);
+
+/* Answers one request outside of a connection, for tests and tools: body in, reply out when
+ * done is called (once, maybe before return). */
+typedef void rpc_done_fn(void *ctx, struct buf *reply);
+void rpc_handle(struct rpc *r, slice body, rpc_done_fn *done, void *ctx);
+
+/* docs/RPC.md from the table. */
+void rpc_write_docs(struct buf *out);
+
+#endif
