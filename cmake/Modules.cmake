@@ -43,6 +43,11 @@ function(metis_unit_tests)
         message(STATUS "criterion is not installed: no unit tests")
         return()
     endif()
+    # Criterion's macros are not clean under -Wpedantic and -Wconversion. Linked after
+    # metis_flags, so that these options come after the ones they take back.
+    add_library(criterion_flags INTERFACE)
+    target_compile_options(criterion_flags INTERFACE -Wno-pedantic -Wno-conversion
+        -Wno-sign-conversion -Wno-missing-prototypes)
     set(linked "")
     foreach(name IN LISTS METIS_MODULES)
         list(APPEND linked ${name})
@@ -52,10 +57,7 @@ function(metis_unit_tests)
         endif()
         add_executable(test_${name} ${sources})
         target_link_libraries(test_${name} PRIVATE metis_flags ${linked}
-            PkgConfig::CRITERION m)
-        # Criterion's macros are not clean under -Wpedantic and -Wconversion.
-        target_compile_options(test_${name} PRIVATE -Wno-pedantic -Wno-conversion
-            -Wno-sign-conversion -Wno-missing-prototypes)
+            PkgConfig::CRITERION criterion_flags m)
         target_include_directories(test_${name} PRIVATE
             ${CMAKE_SOURCE_DIR}/src/${name} ${CMAKE_SOURCE_DIR}/tests)
         target_compile_definitions(test_${name} PRIVATE
