@@ -37,6 +37,8 @@ static const char *keep(struct config *c, const char *text)
 void config_command_default(struct config *c, enum opt id, const char *text)
 {
     struct opt_value *v = &c->general[id];
+    if (v->origin > ORIGIN_COMMAND)
+        return;
     v->origin = ORIGIN_COMMAND;
     v->text = text;
     mt_err err = opt_parse(id, text, &v->num, NULL);

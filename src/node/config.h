@@ -79,7 +79,8 @@ struct config {
 void config_init(struct config *c);
 void config_fini(struct config *c);
 
-/* What a command sets other than the defaults (origin "command"). */
+/* What a command sets other than the defaults; weaker than all that the user says. text
+ * must outlive the configuration. */
 void config_command_default(struct config *c, enum opt id, const char *text);
 
 /* One INI file, at most 1 MiB. MT_EINVAL with "file:line: …" in diag; MT_EIO. */
