@@ -175,7 +175,7 @@ Test(crypto_hash, blake2f)
                   "d282e6ad7f520e511f6c3e2b8c68059b9442be0454267ce079217e1319cde05b");
     check_blake2f(12, true,
                   "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1"
-                  "7d87c5392aab792dc252d5de4533cc9518d38aa8dbc4925ab92386edd4009923");
+                  "7d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923");
     check_blake2f(12, false,
                   "75ab69d3190a562c51aef8d88f1c2775876944407270c42c9844252c26d28752"
                   "98743e7f6d5ea2f2d3e8d226039cd31b4e426ac4f2d3d666a610c2116fde4735");
