@@ -1,0 +1,94 @@
+// 2,000 pre-signed transfers of 8 senders over 8 connections into a node that does not mine,
+// then one evm_mine; with --check only the outcome counts (for sanitizer builds), otherwise
+// one line of JSON with the rates.
+//   node tests/clients/load.mjs --bin build/metisd [--check] [--n 2000] | --anvil
+import { spawn } from 'node:child_process'
+import { Agent } from 'node:http'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { HDNodeWallet, Mnemonic } from 'ethers'
+import { MNEMONIC } from './common.mjs'
+import { counter, options, post, rpc, sleep, startMetisd } from '../lib/metisd.mjs'
+
+const SENDERS = 8
+const opt = options({ bin: 'build/metisd', check: false, n: '2000', anvil: false, batch: '1' })
+const here = dirname(fileURLToPath(import.meta.url))
+const n = Number(opt.n)
+const chainId = 1088001
+
+let url
+let stop
+if (opt.anvil) {
+  const child = spawn(join(here, 'node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil'),
+    ['--silent', '--no-mining', '--port', '18565', '--chain-id', String(chainId),
+      '--gas-limit', '1500000000'])
+  process.on('exit', () => child.kill('SIGKILL'))
+  url = 'http://127.0.0.1:18565'
+  while (!(await rpc(url, 'eth_chainId').catch(() => null))) await sleep(20)
+  stop = async () => child.kill('SIGKILL')
+} else {
+  const node = await startMetisd(opt.bin, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0',
+    '--dev.no-mining'])
+  url = node.networks[0].http
+  stop = async () => {
+    const status = await node.stop()
+    if (status !== 0) throw new Error(`stop: status ${status}\n${node.log().slice(-3000)}`)
+  }
+}
+
+// Signed before the clock starts.
+const wallets = Array.from({ length: SENDERS }, (_, i) => HDNodeWallet.fromMnemonic(
+  Mnemonic.fromPhrase(MNEMONIC), `m/44'/60'/0'/0/${i}`))
+const bodies = await Promise.all(wallets.map(async (w, s) => {
+  const out = []
+  for (let i = 0; i < n / SENDERS; i++) {
+    const raw = await w.signTransaction({ type: 2, chainId, nonce: i, gasLimit: 21000n,
+      to: '0x00000000000000000000000000000000000000' + (16 + s).toString(16), value: 1n,
+      maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 10n ** 9n })
+    out.push(JSON.stringify({ jsonrpc: '2.0', id: i, method: 'eth_sendRawTransaction', params: [raw] }))
+  }
+  return out
+}))
+
+const t0 = performance.now()
+let refused = 0
+let why = ''
+await Promise.all(bodies.map(async (list) => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  for (const body of list) {
+    const { text } = await post(url, body, { agent })
+    if (!JSON.parse(text).result) {
+      refused++
+      why = text
+    }
+  }
+  agent.destroy()
+}))
+const t1 = performance.now()
+await rpc(url, 'evm_mine')
+const block = await rpc(url, 'eth_getBlockByNumber', ['latest', false])
+const t2 = performance.now()
+const balances = await Promise.all(wallets.map((_, s) => rpc(url, 'eth_getBalance',
+  ['0x00000000000000000000000000000000000000' + (16 + s).toString(16), 'latest'])))
+
+if (opt.check) {
+  const count = counter()
+  await count.check(`${n} transactions accepted`, () => {
+    if (refused) throw new Error(`${refused} refused, the last: ${why}`)
+  })
+  await count.check('all of them in one block', () => {
+    if (block.transactions.length !== n) throw new Error(`${block.transactions.length} in it`)
+    for (const b of balances)
+      if (BigInt(b) !== BigInt(n / SENDERS)) throw new Error(`a balance is ${b}`)
+  })
+  await count.check('clean stop', stop)
+  process.exit(count.summary() ? 0 : 1)
+}
+console.log(JSON.stringify({
+  bench: 'load', case: opt.anvil ? 'anvil' : 'metisd', transactions: n, senders: SENDERS,
+  refused, included: block.transactions.length,
+  submit_ms: Math.round(t1 - t0), mine_ms: Math.round(t2 - t1),
+  per_second: Math.round(block.transactions.length / ((t2 - t0) / 1000)),
+}))
+await stop()
+process.exit(0)

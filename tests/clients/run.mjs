@@ -1,0 +1,54 @@
+// Runs real clients against both dev networks:
+//   node tests/clients/run.mjs [--bin build/metisd] [--only ethers,viem,cast,predeploys]
+// With --anvil the flows run against anvil instead, which tests the flows themselves.
+import { spawn } from 'node:child_process'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { counter, options, rpc, sleep, startMetisd } from '../lib/metisd.mjs'
+import { loadArtifacts } from './artifacts.mjs'
+
+const opt = options({ bin: 'build/metisd', only: 'ethers,viem,cast,predeploys', anvil: false })
+const here = dirname(fileURLToPath(import.meta.url))
+
+async function startAnvil(chainId, port) {
+  const bin = join(here, 'node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil')
+  const child = spawn(bin, ['--silent', '--port', String(port), '--chain-id', String(chainId)])
+  process.on('exit', () => child.kill('SIGKILL'))
+  const http = `http://127.0.0.1:${port}`
+  for (let i = 0; i < 100; i++) {
+    if (await rpc(http, 'eth_chainId').catch(() => null)) break
+    await sleep(50)
+  }
+  return { name: `anvil-${chainId}`, chainId, http, ws: `ws://127.0.0.1:${port}` }
+}
+
+const count = counter()
+const artifacts = loadArtifacts()
+let node
+let networks
+if (opt.anvil) {
+  networks = [await startAnvil(1088001, 18545), await startAnvil(133717001, 18546)]
+} else {
+  node = await startMetisd(opt.bin, ['dev', '--rpc.port', '0'])
+  networks = node.networks
+}
+const clients = opt.only.split(',').filter((c) => !(opt.anvil && c === 'predeploys'))
+for (const network of networks) {
+  for (const [i, client] of clients.entries()) {
+    const file = client === 'predeploys' ? './predeploys.mjs' : `./flow-${client}.mjs`
+    const { flow } = await import(file)
+    const check = (name, f) => count.check(`${network.name} ${client}: ${name}`, f)
+    try {
+      await flow({ ...network, chainId: Number(network.chainId), artifacts, check, account: i + 1 })
+    } catch (e) {
+      count.fail(`${network.name} ${client}`, e)
+    }
+  }
+}
+if (node) {
+  await count.check('clean stop', async () => {
+    const status = await node.stop()
+    if (status !== 0) throw new Error(`status ${status}\n${node.log().slice(-3000)}`)
+  })
+}
+process.exit(count.summary() ? 0 : 1)
