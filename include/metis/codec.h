@@ -17,7 +17,7 @@ struct rlp {
 
 static inline struct rlp rlp_reader(slice in)
 {
-    return (struct rlp){in.ptr, in.ptr + in.len};
+    return (struct rlp){in.ptr, in.len > 0 ? in.ptr + in.len : in.ptr};
 }
 
 static inline bool rlp_at_end(const struct rlp *r)
