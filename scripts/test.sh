@@ -72,7 +72,7 @@ one() {
 tally() {
     local name=$1 log="$LOGS/out" last rc=0 p f s
     shift
-    "$@" >"$log" 2>&1 || rc=$?
+    timeout -k 5 1500 "$@" >"$log" 2>&1 || rc=$?
     last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
     p=$(sed -nE 's/^([0-9]+) passed.*/\1/p' <<<"$last")
     f=$(sed -nE 's/^[0-9]+ passed, ([0-9]+) failed.*/\1/p' <<<"$last")

@@ -125,12 +125,18 @@ export function counter({ quiet = false } = {}) {
       failed++
       console.log(`FAIL ${name}: ${String(why?.stack ?? why).slice(0, 2000)}`)
     },
-    async check(name, f) {
+    async check(name, f, timeoutMs = 120000) {
+      let timer
+      const late = new Promise((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`no end after ${timeoutMs} ms`)), timeoutMs)
+      })
       try {
-        await f()
+        await Promise.race([f(), late])
         this.ok(name)
       } catch (e) {
         this.fail(name, e)
+      } finally {
+        clearTimeout(timer)
       }
     },
     summary() {
