@@ -68,25 +68,26 @@ struct chain_spec {
     bool merge_by_ttd;            /* Paris starts when total difficulty reaches ttd */
     u256 ttd;
     bool dao_support;
-    struct blob_params blobs[FORK_COUNT]; /* from Cancun on; a fork without an entry of its
+    struct blob_params
+        blobs[FORK_COUNT];    /* from Cancun on; a fork without an entry of its
                                              own has its predecessor's */
-    address deposit_contract;             /* EIP-6110 */
+    address deposit_contract; /* EIP-6110 */
 
     /* Named rules of Metis networks; all off on a plain Ethereum genesis. */
     bool metis;
-    uint64_t period_ms;    /* block period of a sequencer; 0: on demand */
-    uint64_t gas_limit;    /* target of built blocks */
-    bool equal_time;       /* a child may have its parent's timestamp */
-    bool no_blobs;         /* blob transactions are invalid */
-    bool push0;            /* PUSH0 before Shanghai (Andromeda: Berlin + PUSH0) */
-    bool l1_fee;           /* L1 data fee as extra gas, by the oracle's slots */
+    uint64_t period_ms; /* block period of a sequencer; 0: on demand */
+    uint64_t gas_limit; /* target of built blocks */
+    bool equal_time;    /* a child may have its parent's timestamp */
+    bool no_blobs;      /* blob transactions are invalid */
+    bool push0;         /* PUSH0 before Shanghai (Andromeda: Berlin + PUSH0) */
+    bool l1_fee;        /* L1 data fee as extra gas, by the oracle's slots */
     address gas_price_oracle;
-    bool base_fee_vault;   /* the base fee is credited to vault instead of burnt */
+    bool base_fee_vault; /* the base fee is credited to vault instead of burnt */
     address vault;
-    bool native_token;     /* token may move native value through native_transfer */
+    bool native_token; /* token may move native value through native_transfer */
     address token;
     address native_transfer;
-    bool fixed_coinbase;   /* header.coinbase must be coinbase */
+    bool fixed_coinbase; /* header.coinbase must be coinbase */
     address coinbase;
 };
 
@@ -100,8 +101,8 @@ struct rules {
 
 /* The rules at (number, timestamp). after_merge says whether the parent's total difficulty
  * reached the TTD (only asked when spec->merge_by_ttd). */
-struct rules chain_rules(const struct chain_spec *spec, uint64_t number, uint64_t timestamp,
-                         bool after_merge);
+struct rules chain_rules(const struct chain_spec *spec, uint64_t number,
+                         uint64_t timestamp, bool after_merge);
 
 /* A spec with every fork up to f active from genesis; for tools and tests. */
 void chain_spec_for_fork(enum fork f, uint64_t chain_id, struct chain_spec *out);
@@ -130,7 +131,7 @@ struct tx {
     bool has_chain_id; /* false: legacy without EIP-155 */
     uint64_t chain_id;
     uint64_t nonce;
-    u256 gas_price;       /* legacy, access list */
+    u256 gas_price;        /* legacy, access list */
     u256 max_priority_fee; /* = gas_price for types 0, 1 */
     u256 max_fee;          /* = gas_price for types 0, 1 */
     uint64_t gas;
@@ -160,10 +161,15 @@ struct tx {
 mt_err tx_decode(slice raw, struct arena *a, struct tx *out, struct mt_diag *diag);
 
 /* As above, also taking the network form of blob transactions (with sidecar). */
-mt_err tx_decode_network(slice raw, struct arena *a, struct tx *out, struct mt_diag *diag);
+mt_err tx_decode_network(slice raw, struct arena *a, struct tx *out,
+                         struct mt_diag *diag);
 
 /* Appends the canonical encoding (signature included). */
 void tx_encode(const struct tx *tx, struct buf *out);
+
+/* Puts a signature into r, s, y_parity and v (by type and has_chain_id). raw, hash and from
+ * are not touched. */
+void tx_set_sig(struct tx *tx, const sig *sg);
 
 /* The hash that is signed; uses tx->has_chain_id for legacy. */
 hash32 tx_signing_hash(const struct tx *tx);
@@ -201,12 +207,12 @@ struct header {
     hash32 mix_hash;  /* prev_randao after Paris */
     uint8_t nonce[8];
     /* optional fields, in order; field_num says how many there are */
-    u256 base_fee;                /* 16: London */
-    hash32 withdrawals_root;      /* 17: Shanghai */
-    uint64_t blob_gas_used;       /* 18: Cancun */
-    uint64_t excess_blob_gas;     /* 19 */
-    hash32 parent_beacon_root;    /* 20 */
-    hash32 requests_hash;         /* 21: Prague */
+    u256 base_fee;                 /* 16: London */
+    hash32 withdrawals_root;       /* 17: Shanghai */
+    uint64_t blob_gas_used;        /* 18: Cancun */
+    uint64_t excess_blob_gas;      /* 19 */
+    hash32 parent_beacon_root;     /* 20 */
+    hash32 requests_hash;          /* 21: Prague */
     hash32 block_access_list_hash; /* 22: Amsterdam (EIP-7928) */
     uint64_t slot_number;          /* 23: Amsterdam (EIP-7843) */
     uint8_t field_num;             /* 15..23 */
@@ -249,7 +255,11 @@ hash32 header_hash(const struct header *h);
 
 /* One block [header, txs, ommers, withdrawals?]; senders are not recovered. */
 mt_err block_decode(slice raw, struct arena *a, struct block *out, struct mt_diag *diag);
+/* A transaction with raw set is copied from there. */
 void block_encode(const struct block *b, struct buf *out);
+
+/* [index, validator, address, amount]: the value in the withdrawals trie (EIP-4895). */
+void withdrawal_encode(const struct withdrawal *w, struct buf *out);
 
 /* ================= receipts, logs, bloom ================= */
 
@@ -280,7 +290,7 @@ struct receipt {
     u256 l1_fee;
     u256 l1_gas_price;
     uint64_t l1_gas_used;
-    u256 l1_scalar;      /* value of the oracle's scalar slot */
+    u256 l1_scalar; /* value of the oracle's scalar slot */
     uint64_t l1_decimals;
 };
 
@@ -313,7 +323,7 @@ struct slot_change {
 };
 
 enum {
-    CHANGE_DELETED = 1,         /* the account is gone; no other field counts but the next */
+    CHANGE_DELETED = 1, /* the account is gone; no other field counts but the next */
     CHANGE_STORAGE_CLEARED = 2, /* all storage before this delta is gone; slots are new */
     CHANGE_CODE = 4,            /* code holds new code */
 };

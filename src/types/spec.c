@@ -52,8 +52,8 @@ struct rules chain_rules(const struct chain_spec *spec, uint64_t number,
 {
     struct rules r = {.spec = spec, .fork = FORK_FRONTIER};
     uint64_t blobs_since = 0, paris = spec->fork_at[FORK_PARIS];
-    bool merged = (paris != FORK_NEVER && number >= paris) ||
-                  (spec->merge_by_ttd && after_merge);
+    bool merged =
+        (paris != FORK_NEVER && number >= paris) || (spec->merge_by_ttd && after_merge);
     for (unsigned i = 0; i < FORK_COUNT; i++) {
         enum fork f = (enum fork)i;
         if (!is_active(spec, f, number, timestamp, merged))

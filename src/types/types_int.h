@@ -20,4 +20,7 @@ void sink_bytes(struct sink *s, const void *ptr, size_t len);
 void sink_u64(struct sink *s, uint64_t v);
 void sink_u256(struct sink *s, u256 v);
 
+/* A transaction, signed or in the form that is signed. */
+void sink_tx(struct sink *s, const struct tx *tx, bool is_signed);
+
 #endif
