@@ -20,6 +20,9 @@ typedef mt_err trie_resolve_fn(void *ctx, const uint8_t *path, size_t path_len,
  * their parent and are not reported (the root always is). */
 typedef mt_err trie_emit_fn(void *ctx, const uint8_t *path, size_t path_len, slice rlp);
 
+/* The most bytes of a key of the general form below. */
+#define TRIE_KEY_MAX 64
+
 struct trie;
 
 /* A trie with this root (KECCAK_RLP_EMPTY: empty). resolve may be NULL for a trie that is
@@ -35,12 +38,22 @@ mt_err trie_get(struct trie *t, const hash32 *key, slice *value);
 mt_err trie_put(struct trie *t, const hash32 *key, slice value);
 mt_err trie_del(struct trie *t, const hash32 *key);
 
+/* The same with keys of any length up to TRIE_KEY_MAX, where one may begin another: lists by
+ * index, tries that are not secure. MT_EINVAL for a longer key. trie_put_borrowed keeps value
+ * instead of a copy: it must outlive the trie. */
+mt_err trie_get_key(struct trie *t, slice key, slice *value);
+mt_err trie_put_key(struct trie *t, slice key, slice value);
+mt_err trie_put_borrowed(struct trie *t, slice key, slice value);
+mt_err trie_del_key(struct trie *t, slice key);
+
 /* Root hash of the present content; emit (may be NULL) gets the changes since trie_new or the
- * last call. Hashes level by level with keccak256_many. */
+ * last call; path and rlp are valid during the call, which must not allocate from the trie's
+ * arena. Hashes level by level with keccak256_many. */
 mt_err trie_root(struct trie *t, hash32 *root, trie_emit_fn *emit, void *ctx);
 
 /* The nodes on the way to key, root first, as eth_getProof gives them (embedded nodes are part
- * of their parent). nodes: array in the arena. */
+ * of their parent); none for an empty trie. nodes: array in the arena. MT_EINVAL when there
+ * are changes since the last trie_root. */
 mt_err trie_proof(struct trie *t, const hash32 *key, slice **nodes, size_t *num);
 
 /* Root of the trie rlp(i) -> values[i]: transactions, receipts, withdrawals. */
@@ -51,8 +64,13 @@ mt_err trie_ordered_root(struct arena *scratch, const slice *values, size_t num,
  * and CHANGE_DELETED accounts skipped). The plain oracle for the store. */
 mt_err state_root_full(struct arena *scratch, const struct state_delta *state, hash32 *root);
 
+/* A storage value as it stands in the trie: RLP of the number, at most 33 bytes, in out. */
+slice trie_slot_encode(u256 value, uint8_t out[33]);
+
 /* The account as it stands in the state trie: [nonce, balance, storage root, code hash]. */
 void account_encode(const struct account *a, struct buf *out);
+#define TRIE_ACCOUNT_MAX 112
+slice trie_account_encode(const struct account *a, uint8_t out[TRIE_ACCOUNT_MAX]);
 mt_err account_decode(slice rlp, struct account *out);
 
 #endif
