@@ -1,34 +1,36 @@
 #!/usr/bin/env bash
-# Writes the pages that come from tables in the code: docs/OPTIONS.md, docs/METRICS.md,
-# conf/metisd.conf, docs/RPC.md. --check compares only and prints what differs.
-. "$(dirname "$0")/lib.sh"
-bin=${METISD:-build/metisd}
+# Writes the documents that are made from the program's tables, or with --check says which
+# are not current:
+#   docs/OPTIONS.md, conf/metisd.conf   src/node/options.def
+#   docs/METRICS.md                     include/metis/base/metrics.h
+#   docs/RPC.md                         src/rpc/methods.def
+# usage: scripts/gen.sh [--check] [PROGRAM]      PROGRAM: build/metisd
+set -eu
+cd "$(dirname "$0")/.."
 check=0
-[ "${1:-}" = --check ] && check=1
-if [ ! -x "$bin" ]; then
-    echo "$bin is not there: scripts/build.sh first"
-    exit 1
+if [ "${1-}" = --check ]; then
+    check=1
+    shift
 fi
+program=${1-build/metisd}
+stale=0
 text=$(mktemp)
 trap 'rm -f "$text"' EXIT
-bad=0
-while read -r page what; do
-    if ! "$bin" config docs "$what" >"$text" 2>&1; then
-        echo "metisd config docs $what: $(head -3 "$text")"
-        bad=1
-    elif cmp -s "$text" "$page"; then
-        continue
-    elif [ "$check" -eq 1 ]; then
-        echo "$page differs from its table: scripts/gen.sh"
-        bad=1
+while read -r what file; do
+    "$program" config docs "$what" >"$text"
+    cmp -s "$text" "$file" && continue
+    if [ $check = 1 ]; then
+        echo "$file is not current: run scripts/gen.sh"
+        stale=1
     else
-        cp "$text" "$page"
-        echo "wrote $page"
+        cp "$text" "$file"
+        chmod 644 "$file"
+        echo "wrote $file"
     fi
-done <<PAGES
-docs/OPTIONS.md options
-docs/METRICS.md metrics
-conf/metisd.conf file
-docs/RPC.md rpc
-PAGES
-exit "$bad"
+done <<'LIST'
+options docs/OPTIONS.md
+file conf/metisd.conf
+metrics docs/METRICS.md
+rpc docs/RPC.md
+LIST
+exit $stale

@@ -2,6 +2,7 @@
  * way. */
 #include "cli.h"
 
+#include "metis/crypto.h"
 #include "metis/node.h"
 #include "metis/version.h"
 
@@ -138,6 +139,11 @@ static int run_command(struct cli *cli, const struct command *cmd)
         return usage_fail(cmd, cli->diag.text);
     if (set_up_log(cli) != MT_OK)
         return cli_fail(cli);
+    mt_err err = crypto_init();
+    if (err != MT_OK) {
+        mt_fail(&cli->diag, err, "cryptographic libraries: %s", mt_err_text(err));
+        return cli_fail(cli);
+    }
     return cmd->run(cli);
 }
 

@@ -1,6 +1,8 @@
 /* metisd config: what holds and where it came from; and the documents made from the
- * tables (`config docs options|metrics|file`, for scripts/gen.sh). */
+ * tables (`config docs options|metrics|file|rpc`, for scripts/gen.sh). */
 #include "cli.h"
+
+#include "metis/rpc.h"
 
 #include <stdio.h>
 
@@ -27,8 +29,10 @@ static int print_docs(struct cli *cli, const char *which)
         config_docs_metrics(&text);
     else if (strcmp(which, "file") == 0)
         config_docs_file(&text);
+    else if (strcmp(which, "rpc") == 0)
+        rpc_write_docs(&text);
     else
-        mt_fail(&cli->diag, MT_EINVAL, "config docs: options, metrics or file");
+        mt_fail(&cli->diag, MT_EINVAL, "config docs: options, metrics, file or rpc");
     if (cli->diag.text[0] == 0)
         return put_text(cli, &text);
     cli_fail(cli);

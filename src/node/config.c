@@ -450,3 +450,50 @@ mt_err config_log_modules(struct config *c, struct mt_diag *diag)
     }
     return MT_OK;
 }
+
+/* ---- reading again ---- */
+
+static void take_value(struct config *c, const char *network, enum opt id,
+                       struct opt_value *to, const struct opt_value *from)
+{
+    if (strcmp(to->text, from->text) != 0)
+        log_info("node", "option changed", KV_STR("option", opt_name(id).s),
+                 KV_STR("network", network), KV_STR("from", to->text),
+                 KV_STR("to", from->text), KV_END);
+    *to = *from;
+    to->text = keep(c, from->text);
+    to->place = keep(c, from->place);
+}
+
+static bool live_from_file(enum opt id, const struct opt_value *v)
+{
+    return opt_info(id)->reload == OPT_LIVE && v->origin <= ORIGIN_FILE;
+}
+
+void config_take_live(struct config *c, const struct config *fresh)
+{
+    for (unsigned i = 0; i < OPT_COUNT; i++) {
+        if (live_from_file((enum opt)i, &c->general[i]) &&
+            c->general[i].origin != ORIGIN_COMMAND)
+            take_value(c, "", (enum opt)i, &c->general[i], &fresh->general[i]);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < c->override_num; i++) {
+        struct config_override *o = &c->overrides[i];
+        if (!live_from_file(o->id, &o->value))
+            c->overrides[kept++] = *o;
+    }
+    c->override_num = kept;
+    for (size_t i = 0; i < fresh->override_num; i++) {
+        const struct config_override *o = &fresh->overrides[i];
+        if (opt_info(o->id)->reload != OPT_LIVE ||
+            c->override_num == CONFIG_OVERRIDES_MAX)
+            continue;
+        if (find_override(c, o->network, o->id) != NULL)
+            continue; /* the environment or a flag said more */
+        struct config_override *to = &c->overrides[c->override_num++];
+        *to = *o;
+        to->value.text = "";
+        take_value(c, o->network, o->id, &to->value, &o->value);
+    }
+}

@@ -124,6 +124,10 @@ const char *const *config_list(struct config *c, const char *network, enum opt i
 /* Hands log.modules ("rpc=debug,chain=warn") to the log. MT_EINVAL. */
 mt_err config_log_modules(struct config *c, struct mt_diag *diag);
 
+/* Takes the LIVE values of a file that was read again (fresh: defaults and file) over
+ * into c where nothing stronger was said, and logs each change. */
+void config_take_live(struct config *c, const struct config *fresh);
+
 /* Every value with its origin, as a file that could be read again. */
 void config_print(const struct config *c, struct buf *out);
 

@@ -1,9 +1,7 @@
 /* Folders and files of the node. */
 #include "files.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,22 +120,4 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 void files_remove_tree(const char *path)
 {
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-mt_err files_first_line(const char *path, char *out, size_t size, struct mt_diag *diag)
-{
-    FILE *f = fopen(path, "rbe");
-    if (f == NULL)
-        return mt_fail(diag, MT_EIO, "%s: %s", path, strerror(errno));
-    size_t n = fread(out, 1, size - 1, f);
-    bool failed = ferror(f) != 0;
-    fclose(f);
-    if (failed)
-        return mt_fail(diag, MT_EIO, "%s: cannot be read", path);
-    out[n] = 0;
-    size_t len = strcspn(out, "\r\n");
-    if (len + 1 == size)
-        return mt_fail(diag, MT_ELIMIT, "%s: the first line is too long", path);
-    out[len] = 0;
-    return MT_OK;
 }

@@ -28,7 +28,4 @@ void files_remove_tree(const char *path);
 mt_err files_join(const char *dir, const char *name, struct file_path *out,
                   struct mt_diag *diag);
 
-/* The first line of a file without its end, at most size - 1 bytes. */
-mt_err files_first_line(const char *path, char *out, size_t size, struct mt_diag *diag);
-
 #endif

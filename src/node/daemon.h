@@ -1,0 +1,108 @@
+/* Private to node: the running daemon.
+ *
+ *   loop thread    sockets, timers, pools, sequencers, cheap calls; runs the tasks of
+ * to_loop
+ *   executor       one a network; its chain_updates come to the loop as tasks
+ *   workers        signatures, trie hashing; shared
+ *   readers        calls, traces, proofs; shared
+ *   housekeeper    flushes databases whose db.sync is interval
+ *
+ * Start: networks are opened one after the other, then all listen, then the ready line.
+ * Stop: servers and sequencers are told to stop; when calls and builds have ended,
+ * threads are joined and databases closed. What was served is in the databases by then.
+ * */
+#ifndef METIS_NODE_DAEMON_H
+#define METIS_NODE_DAEMON_H
+
+#include "ledger.h"
+
+#include "metis/builder.h"
+#include "metis/net.h"
+#include "metis/pool.h"
+#include "metis/rpc.h"
+#include "metis/sequencer.h"
+
+#include <uv.h>
+
+#define NODE_NETWORKS_MAX METRIC_NETWORKS_MAX
+
+struct node;
+
+/* One network of the daemon. */
+struct network {
+    struct node *node;
+    unsigned idx;
+    unsigned metric;
+    struct ledger ledger;
+    struct head_view *view; /* what the loop knows */
+    struct executor *executor;
+    struct pool *pool;
+    struct sequencer *sequencer; /* NULL: follows */
+    struct rpc *rpc;
+    struct net_server *server;
+    const char *host;
+    uint16_t port;
+    uv_timer_t timer;       /* the sequencer's wish */
+    uint64_t sync_every_ns; /* 0: the housekeeper does not flush */
+    uint64_t last_sync_ns;  /* housekeeper's */
+    bool server_stopped;
+};
+
+struct node {
+    struct config *config;
+    const char *config_file; /* for SIGHUP; NULL: none */
+    bool dev;
+    const char *datadir;
+    struct file_path temp_dir; /* removed at the end; empty: none */
+    uv_loop_t loop;
+    uv_async_t wake;         /* tasks wait in to_loop */
+    uv_check_t turn;         /* once a loop turn */
+    uv_signal_t signals[3];  /* TERM, INT, HUP */
+    uv_timer_t status_timer; /* metrics, status line, watchdog */
+    uv_timer_t stop_timer;   /* while stopping: are all idle? */
+    struct mailbox *to_loop;
+    struct workers *workers;
+    struct workers *readers;
+    struct thread *housekeeper;
+    struct mailbox *housekeeper_stop; /* closed to end it */
+    struct rpc_account *accounts;
+    size_t account_num;
+    struct network networks[NODE_NETWORKS_MAX];
+    unsigned network_num;
+    uint64_t start_ns;
+    uint64_t stop_ns;
+    uint64_t watchdog_ms;
+    uint64_t last_status_ns;
+    bool ready;
+    bool stopping;
+};
+
+/* Runs until a signal; words are the --network words. Everything is released on return.
+ * The error is in diag when it could not start. */
+mt_err node_run(struct node *n, const char *const *words, size_t word_num,
+                struct mt_diag *diag);
+
+/* ---- one network (network.c) ---- */
+
+/* Opens, starts the executor, makes pool, sequencer and rpc. On an error what was made is
+ * left for network_join and network_close. */
+mt_err network_open(struct network *net, const char *word, struct mt_diag *diag);
+/* Listens; then starts the sequencer. */
+mt_err network_listen(struct network *net, struct mt_diag *diag);
+void network_turn(struct network *net);
+void network_stop(struct network *net);
+bool network_idle(const struct network *net);
+/* Only when idle, or after a failed start: ends the executor's thread; then the tasks
+ * that it left in to_loop are run, and the rest is freed. */
+void network_join(struct network *net);
+void network_close(struct network *net);
+
+/* ---- health (health.c) ---- */
+
+/* rpc's on_get: /livez, /readyz (and /health), /metrics. ctx is the network. */
+bool health_get(void *ctx, slice path, unsigned *status, const char **content_type,
+                struct buf *body);
+/* Gauges that are asked for, not counted: memory, files, pools, databases. */
+void health_measure(struct node *n);
+
+#endif
