@@ -278,3 +278,27 @@ Test(node_config, table)
     cr_assert(buf_ok(&out));
     buf_fini(&out);
 }
+
+static void check_current(const char *path, void (*make)(struct buf *out))
+{
+    struct buf want, got;
+    buf_init(&want, 1 << 20);
+    buf_init(&got, 1 << 20);
+    make(&want);
+    FILE *f = fopen(path, "rb");
+    cr_assert_not_null(f, "%s", path);
+    for (int c; (c = fgetc(f)) != EOF;)
+        buf_put_u8(&got, (uint8_t)c);
+    fclose(f);
+    cr_assert(slice_eq(buf_slice(&want), buf_slice(&got)), "%s: run scripts/gen.sh",
+              path);
+    buf_fini(&want);
+    buf_fini(&got);
+}
+
+Test(node_config, documents_are_current)
+{
+    check_current(METIS_SOURCE_DIR "/docs/OPTIONS.md", config_docs_options);
+    check_current(METIS_SOURCE_DIR "/docs/METRICS.md", config_docs_metrics);
+    check_current(METIS_SOURCE_DIR "/conf/metisd.conf", config_docs_file);
+}
