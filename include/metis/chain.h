@@ -205,10 +205,10 @@ void chain_state_close(struct chain_state *s);
 /* ---- files ---- */
 
 /* Header against its parent and body against its header, without executing. */
-mt_err chain_check_header(const struct chain *c, const struct header *h,
+mt_err chain_check_header(struct chain *c, const struct header *h,
                           const struct header *parent, const u256 *parent_td,
                           struct mt_diag *diag);
-mt_err chain_check_body(const struct chain *c, const struct block *b,
+mt_err chain_check_body(struct chain *c, const struct block *b,
                         const struct rules *rules, struct mt_diag *diag);
 
 /* Difficulty of a proof-of-work child (yellow paper 4.3.4 with the bombs of each fork). */

@@ -73,6 +73,18 @@ mt_err workers_submit(struct workers *w, struct job *job);
 void workers_for(struct workers *w, size_t n, size_t chunk,
                  void (*fn)(void *ctx, size_t i), void *ctx);
 
+/* A small cache of refcounted values that several threads share: hash32 -> value, the least
+ * recently used leaves first. It holds a reference of its own through the callbacks. */
+struct ref_cache;
+struct ref_cache *ref_cache_new(size_t capacity, void (*hold)(void *value),
+                                void (*drop)(void *value));
+void ref_cache_free(struct ref_cache *c);
+/* Held for the caller, or NULL. */
+void *ref_cache_get(struct ref_cache *c, const hash32 *key);
+/* Replaces what was there. */
+void ref_cache_put(struct ref_cache *c, const hash32 *key, void *value);
+void ref_cache_del(struct ref_cache *c, const hash32 *key);
+
 /* Clocks: monotonic for durations, unix for timestamps. */
 uint64_t clock_mono_ns(void);
 uint64_t clock_unix_ms(void);
