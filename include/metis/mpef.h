@@ -123,6 +123,9 @@ struct block_exec_in {
     const struct vm_reader *reader; /* state after the parent block */
     const struct crypto_ops *crypto;
     struct arena *arena;         /* everything made here; results live in it */
+    struct arena *scratch; /* call frames; holds nothing else and is reset by every call, so a
+                              block of many calls stays small (vm_arena_size bounds one).
+                              NULL: frames are made in arena and stay there */
     enum vm_engine engine;
     const struct vm_tracer *tracer; /* NULL: none */
     uint64_t seed;               /* keys hash tables, no effect on results */
@@ -165,6 +168,10 @@ uint64_t block_exec_blob_gas_used(const struct block_exec *be);
 
 /* The overlay as a reader: what the next transaction would see. Valid while be is. */
 const struct vm_reader *block_exec_reader(struct block_exec *be);
+
+/* The state of the last block_exec_tx, until the next call: what it accessed
+ * (vm_state_accessed). */
+const struct vm_state *block_exec_state(const struct block_exec *be);
 
 struct block_exec_out {
     uint64_t gas_used;

@@ -1,0 +1,181 @@
+/* Which transactions are valid before any state is looked at, what they cost before their
+ * first instruction, and the names of the reasons against them. The pool and the executor
+ * both start here, so that a rule stands once. */
+#include "mpef_int.h"
+
+static const char *const ERROR_TEXTS[] = {
+#define TX_ERROR_TEXT(id, text, names) [TX_##id] = text,
+    TX_ERRORS(TX_ERROR_TEXT)
+#undef TX_ERROR_TEXT
+};
+
+static const char *const ERROR_NAMES[] = {
+#define TX_ERROR_NAMES(id, text, names) [TX_##id] = names,
+    TX_ERRORS(TX_ERROR_NAMES)
+#undef TX_ERROR_NAMES
+};
+
+const char *tx_error_text(enum tx_error e)
+{
+    return (unsigned)e < TX_ERROR_COUNT ? ERROR_TEXTS[e] : "unknown";
+}
+
+/* The next name of a list separated by '|', without its prefix; false at the end. */
+static bool next_name(const char **list, slice *out)
+{
+    static const char prefix[] = "TransactionException.";
+    const char *s = *list;
+    if (*s == 0)
+        return false;
+    const char *end = s;
+    while (*end != 0 && *end != '|')
+        end++;
+    size_t len = (size_t)(end - s);
+    *list = *end == '|' ? end + 1 : end;
+    if (len >= sizeof prefix - 1 && memcmp(s, prefix, sizeof prefix - 1) == 0) {
+        s += sizeof prefix - 1;
+        len -= sizeof prefix - 1;
+    }
+    *out = slice_of(s, len);
+    return true;
+}
+
+bool tx_error_matches(enum tx_error e, const char *names)
+{
+    if ((unsigned)e >= TX_ERROR_COUNT || e == TX_OK)
+        return false;
+    slice wanted, ours;
+    while (next_name(&names, &wanted)) {
+        const char *list = ERROR_NAMES[e];
+        while (next_name(&list, &ours))
+            if (slice_eq(wanted, ours))
+                return true;
+    }
+    return false;
+}
+
+/* ================= gas before the first instruction ================= */
+
+static uint64_t sat_add(uint64_t a, uint64_t b)
+{
+    uint64_t r;
+    return __builtin_add_overflow(a, b, &r) ? UINT64_MAX : r;
+}
+
+static uint64_t sat_mul(uint64_t a, uint64_t b)
+{
+    uint64_t r;
+    return __builtin_mul_overflow(a, b, &r) ? UINT64_MAX : r;
+}
+
+static size_t count_zeros(slice s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.len; i++)
+        n += s.ptr[i] == 0;
+    return n;
+}
+
+uint64_t tx_intrinsic_gas(const struct tx *tx, const struct rules *rules, uint64_t *floor)
+{
+    enum fork f = rules->fork;
+    uint64_t zeros = count_zeros(tx->data);
+    uint64_t others = tx->data.len - zeros;
+    bool creates = !tx->has_to;
+    uint64_t gas = creates && f >= FORK_HOMESTEAD ? TX_CREATE_GAS : TX_GAS;
+    gas = sat_add(gas, sat_mul(zeros, 4));
+    gas = sat_add(gas, sat_mul(others, f >= FORK_ISTANBUL ? 16 : 68)); /* EIP-2028 */
+    if (creates && f >= FORK_SHANGHAI)                                 /* EIP-3860 */
+        gas = sat_add(gas, sat_mul(((uint64_t)tx->data.len + 31) / 32, 2));
+    for (size_t i = 0; i < tx->access_num; i++) { /* EIP-2930 */
+        gas = sat_add(gas, 2400);
+        gas = sat_add(gas, sat_mul(tx->access_list[i].slot_num, 1900));
+    }
+    gas = sat_add(gas, sat_mul(tx->auth_num, AUTH_GAS));
+    if (floor != NULL) /* EIP-7623 */
+        *floor = f < FORK_PRAGUE
+                     ? 0
+                     : sat_add(TX_GAS, sat_mul(sat_add(zeros, sat_mul(others, 4)), 10));
+    return gas;
+}
+
+/* ================= shape ================= */
+
+static enum fork type_since(enum tx_type type)
+{
+    switch (type) {
+    case TX_LEGACY:
+        return FORK_FRONTIER;
+    case TX_ACCESS_LIST:
+        return FORK_BERLIN;
+    case TX_DYNAMIC_FEE:
+        return FORK_LONDON;
+    case TX_BLOB:
+        return FORK_CANCUN;
+    case TX_SET_CODE:
+        return FORK_PRAGUE;
+    }
+    return FORK_COUNT;
+}
+
+static enum tx_error check_blobs(const struct tx *tx, const struct rules *rules)
+{
+    if (!tx->has_to)
+        return TX_BLOB_CREATE;
+    if (tx->blob_num == 0)
+        return TX_BLOB_NONE;
+    if (tx->blob_num > rules->blobs.max)
+        return TX_BLOB_COUNT;
+    if (rules->fork >= FORK_OSAKA && tx->blob_num > TX_BLOBS_MAX)
+        return TX_BLOB_COUNT;
+    for (size_t i = 0; i < tx->blob_num; i++)
+        if (tx->blob_hashes[i].b[0] != 1)
+            return TX_BLOB_VERSION;
+    return TX_OK;
+}
+
+enum tx_error tx_check_rules(const struct tx *tx, const struct rules *rules,
+                             unsigned flags, uint64_t extra_gas)
+{
+    if (rules->fork < type_since(tx->type))
+        return TX_TYPE_UNSUPPORTED;
+    if (tx->type == TX_BLOB && rules->spec->no_blobs)
+        return TX_BLOBS_REFUSED;
+    if (tx->type == TX_LEGACY && tx->has_chain_id && rules->fork < FORK_SPURIOUS)
+        return TX_SIGNATURE;
+    /* A call that nobody signed need not name the chain. */
+    if (tx->has_chain_id && tx->chain_id != rules->spec->chain_id &&
+        !(flags & EXEC_SKIP_NONCE))
+        return TX_CHAIN_ID;
+    uint64_t floor;
+    uint64_t intrinsic = tx_intrinsic_gas(tx, rules, &floor);
+    if (tx->gas < intrinsic)
+        return TX_INTRINSIC_GAS;
+    if (tx->gas - intrinsic < extra_gas)
+        return TX_L1_FEE_GAS;
+    if (tx->gas - extra_gas < floor)
+        return TX_FLOOR_GAS;
+    if (tx->nonce == UINT64_MAX && !(flags & EXEC_SKIP_NONCE)) /* EIP-2681 */
+        return TX_NONCE_MAX;
+    if (!tx->has_to && rules->fork >= FORK_SHANGHAI && tx->data.len > VM_INITCODE_MAX)
+        return TX_INITCODE_SIZE;
+    if (rules->fork >= FORK_OSAKA && tx->gas - extra_gas > TX_GAS_LIMIT_MAX &&
+        !(flags & EXEC_SKIP_GAS_CAPS))
+        return TX_TX_GAS_CAP;
+    if (u256_lt(tx->max_fee, tx->max_priority_fee))
+        return TX_TIP_ABOVE_FEE_CAP;
+    if (tx->type == TX_BLOB)
+        return check_blobs(tx, rules);
+    if (tx->type == TX_SET_CODE && !tx->has_to)
+        return TX_AUTH_CREATE;
+    if (tx->type == TX_SET_CODE && tx->auth_num == 0)
+        return TX_AUTH_NONE;
+    return TX_OK;
+}
+
+enum tx_error tx_check_static(const struct tx *tx, const struct rules *rules)
+{
+    /* With the L1 data fee the cap holds for what is left after the extra gas, which only
+     * the executor knows. */
+    return tx_check_rules(tx, rules, rules->spec->l1_fee ? EXEC_SKIP_GAS_CAPS : 0, 0);
+}
