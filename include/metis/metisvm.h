@@ -99,11 +99,12 @@ struct vm_account {
     hash32 code_hash;
     hash32 storage_root; /* as read */
     slice code;          /* when code_loaded */
-    uint32_t slot_head;  /* private: chain of its slots in the slot table */
 };
 
-/* A state over reader; memory for tables and journal comes from arena until vm_state_free.
- * seed keys the hash tables (any value; no effect on results). NULL when out of arena. */
+/* A state over reader; memory for tables and journal comes from arena and is kept for reuse
+ * until the arena is dropped. The reader is copied; its ctx must outlive the state. Call
+ * vm_state_reset before the first transaction. seed keys the hash tables (any value; no
+ * effect on results). NULL when out of arena. */
 struct vm_state *vm_state_new(struct arena *arena, const struct vm_reader *reader,
                               uint64_t seed);
 
@@ -137,6 +138,7 @@ mt_err vm_state_warm_slot(struct vm_state *s, const address *addr, const hash32 
                           bool *was_warm);
 
 mt_err vm_state_log(struct vm_state *s, const struct log *log); /* data is copied */
+/* Not journalled: for what a transaction gives before its first call (EIP-7702). */
 void vm_state_add_refund(struct vm_state *s, int64_t amount);
 int64_t vm_state_refund(const struct vm_state *s);
 
@@ -237,6 +239,12 @@ struct vm_env {
     enum vm_engine engine;
 };
 
+/* A cap for an arena that holds a vm and the vm_state of one transaction, so that whatever
+ * gas can buy fits under every fork: with it MT_ELIMIT cannot come from the code that runs.
+ * (Address space, not use: an idle vm takes 16 KiB, its first frame 33 KiB more. A state
+ * that lives through many transactions keeps the memory of the largest.) */
+size_t vm_arena_size(uint64_t gas);
+
 enum vm_status {
     VM_DONE,       /* vm_result holds the result */
     VM_YIELD,      /* the step budget is used up: call vm_run again */
@@ -266,6 +274,15 @@ mt_err vm_error(const struct vm *vm);
 
 /* vm_new and vm_run to the end. */
 mt_err vm_call(const struct vm_env *env, const struct vm_msg *msg, struct vm_result *out);
+
+/* The native transfer, a named rule (rules->spec->native_token): at spec->native_transfer is a
+ * stateful precompile that moves native value between any two accounts, for the one contract
+ * that shows the native coin as an ERC-20. Input: abi.encode(address from, address to,
+ * uint256 amount), exactly 96 bytes, addresses with clean upper bytes. Gas 9000. No output.
+ * It takes a plain CALL without value, not inside a static call, whose caller (the storage
+ * address of the calling frame) is spec->token. Anything else, a balance of from below amount
+ * included, fails and takes all gas that was given: there is no account behind the address.
+ * The move is journalled like any transfer and touches both accounts. */
 
 /* True when addr is a precompile under these rules (its index may be its low two bytes). For
  * warming (EIP-2929) enumerate with vm_precompile_next from i = 0. */

@@ -1,0 +1,142 @@
+/* What a transaction leaves behind: the ordered delta of its net changes, and the list of
+ * everything it looked at. */
+#include "metisvm_int.h"
+
+/* Sorts n pointers by cmp: merge sort bottom-up, tmp has room for n. (The provable core has
+ * no qsort; merging is stable and its worst case is its usual one.) */
+static void sort_ptrs(void **v, void **tmp, size_t n,
+                      int (*cmp)(const void *, const void *))
+{
+    for (size_t width = 1; width < n; width *= 2) {
+        for (size_t lo = 0; lo < n; lo += 2 * width) {
+            size_t mid = MT_MIN(lo + width, n), hi = MT_MIN(lo + 2 * width, n);
+            size_t i = lo, j = mid;
+            for (size_t k = lo; k < hi; k++)
+                tmp[k] = i < mid && (j >= hi || cmp(v[i], v[j]) <= 0) ? v[i++] : v[j++];
+        }
+        memcpy(v, tmp, n * sizeof *v);
+    }
+}
+
+static int acct_cmp(const void *a, const void *b)
+{
+    const struct acct *x = a, *y = b;
+    return address_cmp(&x->pub.addr, &y->pub.addr);
+}
+
+static int slot_cmp(const void *a, const void *b)
+{
+    const struct slot *x = a, *y = b;
+    return hash32_cmp(&x->key, &y->key);
+}
+
+static bool is_deleted(const struct vm_state *s, const struct acct *a)
+{
+    if (a->pub.destructed)
+        return true;
+    return s->rules->fork >= FORK_SPURIOUS && (a->pub.touched || a->touch_stuck) &&
+           acct_is_empty(a);
+}
+
+static size_t slots_changed(const struct acct *a)
+{
+    size_t n = 0;
+    for (const struct slot *e = a->slots; e != NULL; e = e->next)
+        n += !u256_eq(e->current, e->original);
+    return n;
+}
+
+/* True when the account differs from what was below. */
+static bool is_changed(const struct vm_state *s, const struct acct *a)
+{
+    if (is_deleted(s, a))
+        return a->exists0;
+    if (!a->pub.exists)
+        return false;
+    return !a->exists0 || a->pub.nonce != a->nonce0 || a->pub.created ||
+           !u256_eq(a->pub.balance, a->balance0) ||
+           !hash32_eq(&a->pub.code_hash, &a->code_hash0) || slots_changed(a) != 0;
+}
+
+static mt_err put_slots(const struct acct *a, struct arena *arena,
+                        struct account_change *out)
+{
+    size_t n = slots_changed(a), i = 0;
+    if (n == 0)
+        return MT_OK;
+    struct slot_change *changes = arena_alloc(arena, n * sizeof *changes);
+    struct arena_mark mark = arena_mark(arena);
+    void **v = arena_alloc(arena, 2 * n * sizeof *v);
+    if (changes == NULL || v == NULL)
+        return MT_ELIMIT;
+    for (struct slot *e = a->slots; e != NULL; e = e->next) {
+        if (!u256_eq(e->current, e->original))
+            v[i++] = e;
+    }
+    sort_ptrs(v, v + n, n, slot_cmp);
+    for (i = 0; i < n; i++) {
+        const struct slot *e = v[i];
+        changes[i] = (struct slot_change){e->key, e->current};
+    }
+    arena_rewind(arena, mark);
+    out->slots = changes;
+    out->slot_num = n;
+    return MT_OK;
+}
+
+static mt_err put_account(const struct vm_state *s, const struct acct *a,
+                          struct arena *arena, struct account_change *out)
+{
+    struct account below = account_empty();
+    if (is_deleted(s, a)) {
+        *out = (struct account_change){.addr = a->pub.addr,
+                                       .flags = CHANGE_DELETED | CHANGE_STORAGE_CLEARED,
+                                       .code_hash = below.code_hash};
+        return MT_OK;
+    }
+    *out = (struct account_change){.addr = a->pub.addr,
+                                   .nonce = a->pub.nonce,
+                                   .balance = a->pub.balance,
+                                   .code_hash = a->pub.code_hash};
+    if (a->pub.storage_cleared)
+        out->flags |= CHANGE_STORAGE_CLEARED;
+    if (!hash32_eq(&a->pub.code_hash, &a->code_hash0)) {
+        uint8_t *code = arena_copy(arena, a->pub.code.ptr, a->pub.code.len);
+        if (code == NULL)
+            return MT_ELIMIT;
+        out->flags |= CHANGE_CODE;
+        out->code = slice_of(code, a->pub.code.len);
+    }
+    return put_slots(a, arena, out);
+}
+
+mt_err vm_state_delta(struct vm_state *s, struct arena *arena, struct state_delta *out)
+{
+    size_t n = 0, i = 0;
+    for (const struct access *x = s->first; x != NULL; x = x->next)
+        n += x->slot == NULL && is_changed(s, x->acct);
+    *out = (struct state_delta){0};
+    if (n == 0)
+        return MT_OK;
+    struct account_change *changes = arena_alloc(arena, n * sizeof *changes);
+    void **v = pool_alloc(&s->pool, 2 * n * sizeof *v);
+    if (changes == NULL || v == NULL)
+        return MT_ELIMIT;
+    for (const struct access *x = s->first; x != NULL; x = x->next) {
+        if (x->slot == NULL && is_changed(s, x->acct))
+            v[i++] = x->acct;
+    }
+    sort_ptrs(v, v + n, n, acct_cmp);
+    for (i = 0; i < n; i++)
+        MT_TRY(put_account(s, v[i], arena, &changes[i]));
+    *out = (struct state_delta){changes, n};
+    return MT_OK;
+}
+
+void vm_state_accessed(const struct vm_state *s,
+                       void (*fn)(void *ctx, const address *addr, const hash32 *slot),
+                       void *ctx)
+{
+    for (const struct access *x = s->first; x != NULL; x = x->next)
+        fn(ctx, &x->acct->pub.addr, x->slot == NULL ? NULL : &x->slot->key);
+}
