@@ -47,7 +47,7 @@ mt_err crypto_init(void);
 /* ---- secp256k1 ---- */
 
 typedef struct sig {
-    hash32 r, s;     /* big endian */
+    hash32 r, s;      /* big endian */
     uint8_t y_parity; /* 0 or 1 */
 } sig;
 
@@ -62,6 +62,13 @@ mt_err secp_recover_pubkey(const hash32 *digest, const sig *s, uint8_t out[64]);
 mt_err secp_sign(const hash32 *digest, const hash32 *key, sig *out);
 mt_err secp_address(const hash32 *key, address *out);
 
+/* The public key x||y of a private one. MT_EINVAL for a key outside 1..n-1. */
+mt_err secp_pubkey(const hash32 *key, uint8_t out[64]);
+
+/* key + tweak modulo n, for key derivation (BIP-32). MT_EINVAL when an operand or the sum is
+ * out of range; tweak may be zero. */
+mt_err secp_key_add(const hash32 *key, const hash32 *tweak, hash32 *out);
+
 /* True when 0 < v < n; true when v <= n/2 (EIP-2). */
 bool secp_scalar_valid(const hash32 *v);
 bool secp_scalar_is_low(const hash32 *v);
@@ -71,8 +78,8 @@ bool secp_scalar_is_low(const hash32 *v);
 hash32 sha256(const void *ptr, size_t len);
 void ripemd160(const void *ptr, size_t len, uint8_t out[20]);
 /* BLAKE2b compression F (RFC 7693, EIP-152). */
-void blake2f(uint32_t rounds, uint64_t h[8], const uint64_t m[16], uint64_t t0, uint64_t t1,
-             bool final);
+void blake2f(uint32_t rounds, uint64_t h[8], const uint64_t m[16], uint64_t t0,
+             uint64_t t1, bool final);
 
 /* From the operating system. Only for keys and seeds, never inside consensus. */
 mt_err random_bytes(void *out, size_t len);
@@ -88,7 +95,8 @@ struct crypto_ops {
     void (*ripemd160)(const void *ptr, size_t len, uint8_t out[20]);
     /* base^exp mod m, big endian, out has mod.len bytes; m = 0 gives zeros. scratch is for
      * big numbers. MT_ELIMIT when it is exhausted. */
-    mt_err (*modexp)(slice base, slice exp, slice mod, uint8_t *out, struct arena *scratch);
+    mt_err (*modexp)(slice base, slice exp, slice mod, uint8_t *out,
+                     struct arena *scratch);
     /* 0x06, 0x07, 0x08 (EIP-196, 197): points as 64 bytes x||y, scalars 32 bytes. */
     mt_err (*bn254_add)(const uint8_t a[64], const uint8_t b[64], uint8_t out[64]);
     mt_err (*bn254_mul)(const uint8_t p[64], const uint8_t scalar[32], uint8_t out[64]);
@@ -116,11 +124,13 @@ struct kzg;
 /* Reads the trusted set-up compiled into the program. ~2 s. */
 mt_err kzg_new(struct kzg **out);
 void kzg_free(struct kzg *k);
-mt_err kzg_verify_blobs(const struct kzg *k, const uint8_t *blobs, const uint8_t *commitments,
-                        const uint8_t *proofs, size_t n, bool *valid);
+mt_err kzg_verify_blobs(const struct kzg *k, const uint8_t *blobs,
+                        const uint8_t *commitments, const uint8_t *proofs, size_t n,
+                        bool *valid);
 /* As above with 128 cell proofs a blob (EIP-7594), in order. */
-mt_err kzg_verify_cells(const struct kzg *k, const uint8_t *blobs, const uint8_t *commitments,
-                        const uint8_t *cell_proofs, size_t n, bool *valid);
+mt_err kzg_verify_cells(const struct kzg *k, const uint8_t *blobs,
+                        const uint8_t *commitments, const uint8_t *cell_proofs, size_t n,
+                        bool *valid);
 /* sha256(commitment) with version byte 1. */
 hash32 kzg_versioned_hash(const uint8_t commitment[48]);
 

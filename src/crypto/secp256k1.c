@@ -93,7 +93,7 @@ mt_err secp_sign(const hash32 *digest, const hash32 *key, sig *out)
     return MT_OK;
 }
 
-mt_err secp_address(const hash32 *key, address *out)
+mt_err secp_pubkey(const hash32 *key, uint8_t out[64])
 {
     secp256k1_pubkey pub;
     uint8_t full[65];
@@ -102,7 +102,24 @@ mt_err secp_address(const hash32 *key, address *out)
     if (!secp256k1_ec_pubkey_create(sign_ctx, &pub, key->b))
         return MT_EINVAL;
     secp256k1_ec_pubkey_serialize(sign_ctx, full, &len, &pub, SECP256K1_EC_UNCOMPRESSED);
-    *out = pubkey_address(full + 1);
+    memcpy(out, full + 1, 64);
+    return MT_OK;
+}
+
+mt_err secp_address(const hash32 *key, address *out)
+{
+    uint8_t pub[64];
+    MT_TRY(secp_pubkey(key, pub));
+    *out = pubkey_address(pub);
+    return MT_OK;
+}
+
+mt_err secp_key_add(const hash32 *key, const hash32 *tweak, hash32 *out)
+{
+    hash32 sum = *key;
+    if (!secp256k1_ec_seckey_tweak_add(secp256k1_context_static, sum.b, tweak->b))
+        return MT_EINVAL;
+    *out = sum;
     return MT_OK;
 }
 
