@@ -37,7 +37,8 @@ function(metis_program name)
 endfunction()
 
 # One Criterion program a module from tests/unit/test_<module>_*.c, linked with that module
-# and those before it, registered with CTest as unit.<module>.
+# and those before it, registered with CTest as unit.<module>. Criterion does not run under
+# ThreadSanitizer; there tests/plain stands in for it.
 function(metis_unit_tests)
     if(NOT CRITERION_FOUND)
         message(STATUS "criterion is not installed: no unit tests")
@@ -48,6 +49,13 @@ function(metis_unit_tests)
     add_library(criterion_flags INTERFACE)
     target_compile_options(criterion_flags INTERFACE -Wno-pedantic -Wno-conversion
         -Wno-sign-conversion -Wno-missing-prototypes)
+    set(runner PkgConfig::CRITERION)
+    if(METIS_SANITIZE STREQUAL "thread")
+        add_library(plain_runner OBJECT ${CMAKE_SOURCE_DIR}/tests/plain/main.c)
+        target_include_directories(plain_runner BEFORE PUBLIC ${CMAKE_SOURCE_DIR}/tests/plain)
+        target_link_libraries(plain_runner PRIVATE metis_flags criterion_flags)
+        set(runner plain_runner)
+    endif()
     set(linked "")
     foreach(name IN LISTS METIS_MODULES)
         list(APPEND linked ${name})
@@ -57,7 +65,7 @@ function(metis_unit_tests)
         endif()
         add_executable(test_${name} ${sources})
         target_link_libraries(test_${name} PRIVATE metis_flags ${linked}
-            PkgConfig::CRITERION criterion_flags m)
+            ${runner} criterion_flags m)
         target_include_directories(test_${name} PRIVATE
             ${CMAKE_SOURCE_DIR}/src/${name} ${CMAKE_SOURCE_DIR}/tests)
         target_compile_definitions(test_${name} PRIVATE

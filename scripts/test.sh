@@ -99,12 +99,16 @@ fixtures() {
     fi
 }
 
-# Criterion programs of a build folder: every test counts.
+# criterion FOLDER [MODULE...]: the unit-test programs of a build; every test counts.
 criterion() {
     local folder=$1 program log="$LOGS/unit" line p f c
+    shift
     for program in "$folder"/test_*; do
         [ -x "$program" ] && [ -f "$program" ] || continue
-        timeout 600 "$program" --jobs "$(nproc)" >"$log" 2>&1
+        if [ $# -gt 0 ] && ! printf '%s\n' "$@" | grep -qxF "${program##*/test_}"; then
+            continue
+        fi
+        timeout 900 "$program" --jobs "$(nproc)" >"$log" 2>&1
         line=$(grep -E 'Synthesis: Tested' "$log" | sed 's/\x1b\[[0-9;]*m//g' | tail -1)
         if [ -z "$line" ]; then
             echo "     FAILED ${program##*/}: it did not finish"
@@ -198,10 +202,12 @@ suite_asan() {
     unset ASAN_OPTIONS UBSAN_OPTIONS
 }
 
-# Data races: import and the RPC cases, then transactions from many connections at once.
+# Data races: the unit tests of what has threads, import and the RPC cases, transactions from
+# many connections at once.
 suite_tsan() {
     export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
     need tsan
+    criterion build-tsan base metisdb chain pool builder net rpc node
     if fixtures rpc; then
         tally "rpc cases" node tests/rpc/run.mjs --bin build-tsan/metisd "$dir/rpc/tests"
     fi
