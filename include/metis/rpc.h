@@ -13,13 +13,18 @@
 #ifndef METIS_RPC_H
 #define METIS_RPC_H
 
-#include "metis/accounts.h"
 #include "metis/chain.h"
 #include "metis/net.h"
 #include "metis/pool.h"
 #include "metis/sequencer.h"
 
 struct rpc;
+
+/* An unlocked account: signs for eth_sendTransaction. */
+struct rpc_account {
+    address addr;
+    hash32 key;
+};
 
 struct rpc_options {
     const char *client_version; /* web3_clientVersion */
@@ -28,9 +33,9 @@ struct rpc_options {
     struct executor *executor;   /* dev changes of the state */
     struct sequencer *sequencer; /* NULL: this node only follows */
     struct workers *readers;
-    struct mailbox *to_loop; /* finished reader jobs come back here */
-    const struct accounts
-        *accounts; /* unlocked: sign for eth_sendTransaction; NULL: none */
+    struct mailbox *to_loop;            /* finished reader jobs come back here */
+    const struct rpc_account *accounts; /* outlives the rpc */
+    size_t account_num;
     const char *const
         *apis; /* namespaces that are open: "eth", "net", …; as in the table */
     size_t api_num;
