@@ -1,9 +1,10 @@
 /* crypto: hashes, signatures, curves and pairings.
  *
- * Two ways in. Plain functions for the node (keccak with run-time dispatch, libsecp256k1,
- * OpenSSL, GMP, blst). And `struct crypto_ops`, the table through which the provable core
- * reaches everything but keccak, so that the same EVM runs freestanding on plain C.
- * All functions are pure and thread-safe; crypto_init is called once before any of them. */
+ * Two ways in. Plain functions for the node (keccak with run-time dispatch,
+ * libsecp256k1, OpenSSL, GMP, blst). And `struct crypto_ops`, the table through which
+ * the provable core reaches everything but keccak, so that the same EVM runs
+ * freestanding on plain C. All functions are pure and thread-safe; crypto_init is called
+ * once before any of them. */
 #ifndef METIS_CRYPTO_H
 #define METIS_CRYPTO_H
 
@@ -23,11 +24,12 @@ void keccak_init(struct keccak *k);
 void keccak_add(struct keccak *k, const void *ptr, size_t len);
 hash32 keccak_done(struct keccak *k);
 
-/* n independent messages; fills AVX-512 (8) or AVX2 (4) lanes where the processor has them,
- * otherwise one after the other. Same output on every path. */
+/* n independent messages; fills AVX-512 (8) or AVX2 (4) lanes where the processor has
+ * them, otherwise one after the other. Same output on every path. */
 void keccak256_many(const slice *in, hash32 *out, size_t n);
 
-/* keccak256 of nothing, of the RLP empty string 0x80 (empty trie), of the empty list 0xc0. */
+/* keccak256 of nothing, of the RLP empty string 0x80 (empty trie), of the empty list
+ * 0xc0. */
 extern const hash32 KECCAK_EMPTY;
 extern const hash32 KECCAK_RLP_EMPTY;
 extern const hash32 KECCAK_RLP_EMPTY_LIST;
@@ -51,8 +53,8 @@ typedef struct sig {
     uint8_t y_parity; /* 0 or 1 */
 } sig;
 
-/* The address that signed digest. MT_ECRYPTO when the signature has no key. Does not check
- * low s (EIP-2): that is the caller's rule. ~33 us. */
+/* The address that signed digest. MT_ECRYPTO when the signature has no key. Does not
+ * check low s (EIP-2): that is the caller's rule. ~33 us. */
 mt_err secp_recover(const hash32 *digest, const sig *s, address *out);
 
 /* As above, the 64-byte public key. */
@@ -65,8 +67,8 @@ mt_err secp_address(const hash32 *key, address *out);
 /* The public key x||y of a private one. MT_EINVAL for a key outside 1..n-1. */
 mt_err secp_pubkey(const hash32 *key, uint8_t out[64]);
 
-/* key + tweak modulo n, for key derivation (BIP-32). MT_EINVAL when an operand or the sum is
- * out of range; tweak may be zero. */
+/* key + tweak modulo n, for key derivation (BIP-32). MT_EINVAL when an operand or the
+ * sum is out of range; tweak may be zero. */
 mt_err secp_key_add(const hash32 *key, const hash32 *tweak, hash32 *out);
 
 /* True when 0 < v < n; true when v <= n/2 (EIP-2). */
@@ -85,16 +87,16 @@ void blake2f(uint32_t rounds, uint64_t h[8], const uint64_t m[16], uint64_t t0,
 mt_err random_bytes(void *out, size_t len);
 
 /* ---- the table the provable core uses ----
- * Each entry is a precompile's function without its gas rule: input as the precompile sees
- * it, already padded or length-checked where its EIP says so. MT_ECRYPTO: the precompile
- * fails (all gas) unless stated. Outputs are written only on MT_OK. */
+ * Each entry is a precompile's function without its gas rule: input as the precompile
+ * sees it, already padded or length-checked where its EIP says so. MT_ECRYPTO: the
+ * precompile fails (all gas) unless stated. Outputs are written only on MT_OK. */
 struct crypto_ops {
     /* 0x01: address of signer, s in 1..n-1; MT_ECRYPTO gives empty output there. */
     mt_err (*recover)(const hash32 *digest, const sig *s, address *out);
     void (*sha256)(const void *ptr, size_t len, uint8_t out[32]);
     void (*ripemd160)(const void *ptr, size_t len, uint8_t out[20]);
-    /* base^exp mod m, big endian, out has mod.len bytes; m = 0 gives zeros. scratch is for
-     * big numbers. MT_ELIMIT when it is exhausted. */
+    /* base^exp mod m, big endian, out has mod.len bytes; m = 0 gives zeros. scratch is
+     * for big numbers. MT_ELIMIT when it is exhausted. */
     mt_err (*modexp)(slice base, slice exp, slice mod, uint8_t *out,
                      struct arena *scratch);
     /* 0x06, 0x07, 0x08 (EIP-196, 197): points as 64 bytes x||y, scalars 32 bytes. */
@@ -118,7 +120,8 @@ struct crypto_ops {
 /* The node's table: OpenSSL, libsecp256k1, GMP, blst, own BN254. */
 const struct crypto_ops *crypto_native(void);
 
-/* ---- blobs (EIP-4844, EIP-7594), loaded lazily: seconds, so never on a hot thread ---- */
+/* ---- blobs (EIP-4844, EIP-7594), loaded lazily: seconds, so never on a hot thread ----
+ */
 
 struct kzg;
 /* Reads the trusted set-up compiled into the program. ~2 s. */

@@ -4,7 +4,8 @@
  *   ciphertext = aes-128-ctr(key derived[0..16], iv, private key)
  *   mac = keccak256(derived[16..32] || ciphertext)
  *
- * Everything in a file is untrusted: sizes and costs are limited before any work is done. */
+ * Everything in a file is untrusted: sizes and costs are limited before any work is
+ * done. */
 #include "accounts_int.h"
 #include "metis/codec.h"
 

@@ -1,7 +1,7 @@
 /* A folder of key files, and password files.
  *
- * A new file is written under a temporary name with mode 0600, flushed, and then linked into
- * place, so that it appears whole or not at all and never replaces another. */
+ * A new file is written under a temporary name with mode 0600, flushed, and then linked
+ * into place, so that it appears whole or not at all and never replaces another. */
 #include "metis/accounts.h"
 #include "metis/codec.h"
 

@@ -1,7 +1,7 @@
 /* scrypt (RFC 7914): PBKDF2, p memory-hard mixes, PBKDF2.
  *
- * Own code because OpenSSL keeps to the RFC's bound n < 2^(16 r), while key files in the wild
- * (and the public test suite) have n = 2^18 with r = 1. */
+ * Own code because OpenSSL keeps to the RFC's bound n < 2^(16 r), while key files in the
+ * wild (and the public test suite) have n = 2^18 with r = 1. */
 #include "accounts_int.h"
 
 #include <openssl/crypto.h>

@@ -1,16 +1,17 @@
 /* The BLS12-381 precompiles of EIP-2537 on blst.
  *
  * Encodings: a base-field element is 64 bytes, 16 of them zero, big endian, below p; an
- * extension element is c0 then c1; a point is x then y, infinity all zeros. Additions check
- * the curve only, multi-scalar products and pairings the subgroup too, as the EIP says.
- * Without blst every function reports MT_EUNSUPPORTED. */
+ * extension element is c0 then c1; a point is x then y, infinity all zeros. Additions
+ * check the curve only, multi-scalar products and pairings the subgroup too, as the EIP
+ * says. Without blst every function reports MT_EUNSUPPORTED. */
 #include "crypto_int.h"
 
 #ifndef METIS_NO_KZG
 
 #include <blst.h>
 
-/* Points a multi-scalar product takes at a time: bounds the arena's use, costs nothing. */
+/* Points a multi-scalar product takes at a time: bounds the arena's use, costs nothing.
+ */
 #define MSM_CHUNK 1024
 
 static const uint8_t modulus[48] = {
@@ -132,8 +133,8 @@ mt_err bls_g2_add(const uint8_t in[512], uint8_t out[256])
 
 /* ---- multi-scalar products ---- */
 
-/* Scalars are any 256-bit numbers; the points have order r, so they are reduced. Terms that
- * are infinity are left out, blst's bucket method does not want them. */
+/* Scalars are any 256-bit numbers; the points have order r, so they are reduced. Terms
+ * that are infinity are left out, blst's bucket method does not want them. */
 static mt_err g1_msm_chunk(slice in, blst_p1 *acc, struct arena *scratch)
 {
     size_t n = in.len / 160, used = 0;

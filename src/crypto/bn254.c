@@ -1,22 +1,22 @@
 /* BN254: the curve groups and the three precompiles of EIP-196 and EIP-197.
  *
- * Scalar multiplication in G1 splits the scalar by the endomorphism (x, y) -> (beta x, y)
- * (Gallant, Lambert, Vanstone 2001) into two of half the length. Membership in G2 is tested
- * with the endomorphism psi instead of a multiplication by r (El Housni, Guillevic, Piellard,
- * "Co-factor clearing and subgroup membership testing", 2022). */
+ * Scalar multiplication in G1 splits the scalar by the endomorphism (x, y) -> (beta x,
+ * y) (Gallant, Lambert, Vanstone 2001) into two of half the length. Membership in G2 is
+ * tested with the endomorphism psi instead of a multiplication by r (El Housni,
+ * Guillevic, Piellard, "Co-factor clearing and subgroup membership testing", 2022). */
 #include "bn254_int.h"
 
 #define JAC_F      fp
 #define JAC_F_(op) fp_##op
 #define JAC_T      g1_jac
 #define JAC_(op)   g1_jac_##op
-#include "bn254_jac.h"
+#include "bn254_jac.inc"
 
 #define JAC_F      fp2
 #define JAC_F_(op) fp2_##op
 #define JAC_T      g2_jac
 #define JAC_(op)   g2_jac_##op
-#include "bn254_jac.h"
+#include "bn254_jac.inc"
 
 /* 3, and 3 / (9 + i). */
 static const fp g1_b = {
@@ -78,8 +78,8 @@ static void g2_mul_u(g2_jac *r, const g2_jac *q)
 }
 
 /* f(psi) q = 0 with f = (u + 1) + u psi + u psi^2 - 2u psi^3. The norm of f(psi) in
- * Z[psi] is a multiple of r whose other factor is prime to the order of the twist, so f(psi)
- * kills exactly the points of order r. */
+ * Z[psi] is a multiple of r whose other factor is prime to the order of the twist, so
+ * f(psi) kills exactly the points of order r. */
 bool g2_in_group(const g2_affine *q)
 {
     g2_jac p = {q->x, q->y, {{fp_one, {{0, 0, 0, 0}}}}}, a, sum, t;
@@ -195,9 +195,9 @@ static u256 mul_high(u256 k, u256 g)
     return r;
 }
 
-/* k = k1 + k2 lambda modulo r. The short vectors (a1, -b1) and (a2, a1) of the lattice
- * { (x, y): x + y lambda = 0 modulo r } are a1 = 2u + 1, b1 = 6u^2 + 2u and
- * a2 = 6u^2 + 4u + 1; c1, c2 round k's coordinates down, which leaves |k1|, |k2| < 2^128. */
+/* k = k1 + k2 lambda modulo r. The short vectors (a1, -b1) and (a2, a1) of the lattice {
+ * (x, y): x + y lambda = 0 modulo r } are a1 = 2u + 1, b1 = 6u^2 + 2u and a2 = 6u^2 + 4u
+ * + 1; c1, c2 round k's coordinates down, which leaves |k1|, |k2| < 2^128. */
 static void split(u256 k, struct half *k1, struct half *k2)
 {
     static const u256 a1 = {{0x89d3256894d213e3, 0, 0, 0}};
@@ -216,7 +216,8 @@ static void split(u256 k, struct half *k1, struct half *k2)
 
 #define NAF_MAX 130
 
-/* Width-4 non-adjacent form: odd digits of at most 7, signs folded in; returns the length. */
+/* Width-4 non-adjacent form: odd digits of at most 7, signs folded in; returns the
+ * length. */
 static int naf4(struct half h, int8_t digit[NAF_MAX])
 {
     mt_u128 k = h.abs;

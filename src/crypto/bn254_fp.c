@@ -1,10 +1,10 @@
 /* BN254: products, inversion and encoding in Fp, and the products of Fp2.
  *
- * Montgomery's method, one row a limb. p < 2^254 leaves two spare bits in the top limb, so
- * five limbs hold every intermediate value (rows stay below 3p < 2^256) and one subtraction
- * ends it. A product in Fp2 is two sums of products with one reduction each (Longa,
- * "Efficient algorithms for large prime characteristic fields", 2022):
- * (2p^2 + 2^256 p) / 2^256 < 2p. */
+ * Montgomery's method, one row a limb. p < 2^254 leaves two spare bits in the top limb,
+ * so five limbs hold every intermediate value (rows stay below 3p < 2^256) and one
+ * subtraction ends it. A product in Fp2 is two sums of products with one reduction each
+ * (Longa, "Efficient algorithms for large prime characteristic fields", 2022): (2p^2 +
+ * 2^256 p) / 2^256 < 2p. */
 #include "bn254_int.h"
 
 #ifdef BN_HAVE_ADX

@@ -1,4 +1,5 @@
-/* BN254 (alt_bn128), private: fields, tower and curve arithmetic shared by the bn254 files.
+/* BN254 (alt_bn128), private: fields, tower and curve arithmetic shared by the bn254
+ * files.
  *
  *   Fp    integers modulo p, four limbs, Montgomery form (factor 2^256)
  *   Fp2   Fp[i]  / (i^2 + 1)           c[0] + c[1] i
@@ -7,10 +8,10 @@
  *   G1    y^2 = x^3 + 3 over Fp, order r (cofactor 1)
  *   G2    y^2 = x^3 + 3/xi over Fp2, the subgroup of order r
  *
- * With u = 4965661367192848881: p = 36u^4 + 36u^3 + 24u^2 + 6u + 1 and
- * r = 36u^4 + 36u^3 + 18u^2 + 6u + 1 (Barreto, Naehrig 2005; EIP-196, EIP-197). All values
- * are public, so nothing here is constant-time. Part of the provable core. Field elements
- * are always fully reduced. */
+ * With u = 4965661367192848881: p = 36u^4 + 36u^3 + 24u^2 + 6u + 1 and r = 36u^4 + 36u^3
+ * + 18u^2 + 6u + 1 (Barreto, Naehrig 2005; EIP-196, EIP-197). All values are public, so
+ * nothing here is constant-time. Part of the provable core. Field elements are always
+ * fully reduced. */
 #ifndef METIS_CRYPTO_BN254_INT_H
 #define METIS_CRYPTO_BN254_INT_H
 
@@ -118,8 +119,10 @@ static inline void fp_add(fp *r, const fp *a, const fp *b)
 static inline void fp_sub(fp *r, const fp *a, const fp *b)
 {
     uint64_t borrow = 0, carry = 0, mask;
-    uint64_t d0 = bn_subb(a->l[0], b->l[0], &borrow), d1 = bn_subb(a->l[1], b->l[1], &borrow);
-    uint64_t d2 = bn_subb(a->l[2], b->l[2], &borrow), d3 = bn_subb(a->l[3], b->l[3], &borrow);
+    uint64_t d0 = bn_subb(a->l[0], b->l[0], &borrow),
+             d1 = bn_subb(a->l[1], b->l[1], &borrow);
+    uint64_t d2 = bn_subb(a->l[2], b->l[2], &borrow),
+             d3 = bn_subb(a->l[3], b->l[3], &borrow);
     mask = 0 - borrow;
     r->l[0] = bn_addc(d0, BN_P0 & mask, &carry);
     r->l[1] = bn_addc(d1, BN_P1 & mask, &carry);

@@ -1,9 +1,9 @@
 /* BN254: the optimal ate pairing (Vercauteren 2010).
  *
- * Miller's loop over 6u + 2 in signed digits, then the two Frobenius lines. The running point
- * is homogeneous on the twist, (X : Y : Z) = (X/Z, Y/Z) (Costello, Lange, Naehrig 2010); a line
- * is s0 + s1 w + s3 v w, free up to factors of Fp2, which the final exponentiation removes.
- * Several pairs share the squarings of the accumulator. */
+ * Miller's loop over 6u + 2 in signed digits, then the two Frobenius lines. The running
+ * point is homogeneous on the twist, (X : Y : Z) = (X/Z, Y/Z) (Costello, Lange, Naehrig
+ * 2010); a line is s0 + s1 w + s3 v w, free up to factors of Fp2, which the final
+ * exponentiation removes. Several pairs share the squarings of the accumulator. */
 #include "bn254_int.h"
 
 /* 6u + 2 in non-adjacent form, most significant digit (1) left out. */
@@ -160,9 +160,9 @@ static void pow_u(fp12 *r, const fp12 *a)
     *r = acc;
 }
 
-/* Easy part (p^6 - 1)(p^2 + 1); hard part 2u (6u^2 + 3u + 1) (p^4 - p^2 + 1) / r, which is
- * l0 + l1 p + l2 p^2 + l3 p^3 with l1 = 12u^3 + 6u^2 + 4u, l2 = l1 + 2u, l3 = l1 - 1 and
- * l0 = l2 + 6u^2 + 1 (Fuentes-Castaneda, Knapp, Rodriguez-Henriquez 2011). */
+/* Easy part (p^6 - 1)(p^2 + 1); hard part 2u (6u^2 + 3u + 1) (p^4 - p^2 + 1) / r, which
+ * is l0 + l1 p + l2 p^2 + l3 p^3 with l1 = 12u^3 + 6u^2 + 4u, l2 = l1 + 2u, l3 = l1 - 1
+ * and l0 = l2 + 6u^2 + 1 (Fuentes-Castaneda, Knapp, Rodriguez-Henriquez 2011). */
 void bn_final_exp(fp12 *r, const fp12 *f)
 {
     fp12 m, t, u2, u4, u6, uu6, e1, e2;

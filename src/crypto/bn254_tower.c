@@ -1,8 +1,8 @@
 /* BN254: the tower Fp2, Fp6, Fp12.
  *
- * Karatsuba at the two upper levels, sums of products below (bn254_fp.c). Formulas: Devegili,
- * O hEigeartaigh, Scott, Dahab, "Multiplication and squaring on pairing-friendly fields"
- * (2006); cyclotomic squaring by Granger and Scott (2010). */
+ * Karatsuba at the two upper levels, sums of products below (bn254_fp.c). Formulas:
+ * Devegili, O hEigeartaigh, Scott, Dahab, "Multiplication and squaring on
+ * pairing-friendly fields" (2006); cyclotomic squaring by Granger and Scott (2010). */
 #include "bn254_int.h"
 
 const fp12 fp12_one = {{{{{{{{0xd35d438dc58f0d9d, 0x0a78eb28f5c70b3d, 0x666ea36f7879462c,
@@ -302,8 +302,8 @@ void fp12_sqr_cyc(fp12 *r, const fp12 *a)
     *r = o;
 }
 
-/* Coefficient of w^k: c[k % 2].c[k / 2]; Frobenius conjugates it (n odd) and multiplies it by
- * xi^(k (p^n - 1) / 6). */
+/* Coefficient of w^k: c[k % 2].c[k / 2]; Frobenius conjugates it (n odd) and multiplies
+ * it by xi^(k (p^n - 1) / 6). */
 void fp12_frob(fp12 *r, const fp12 *a, int n)
 {
     for (int k = 0; k < 6; k++) {

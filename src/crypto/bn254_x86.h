@@ -103,7 +103,7 @@ static inline void bn_redc_row(uint64_t t[5])
     "mulxq %[" y "], %[lo], %[hi]\n\tadcxq %[lo], %[" t "]\n\tadoxq %[hi], %[" u "]\n\t"
 
 #define BN_ROW_ADX                                                                       \
-    "xorl %k[c], %k[c]\n\t" BN_STEP_ADX("y0", "t0", "t1") BN_STEP_ADX("y1", "t1", "t2") \
+    "xorl %k[c], %k[c]\n\t" BN_STEP_ADX("y0", "t0", "t1") BN_STEP_ADX("y1", "t1", "t2")  \
         BN_STEP_ADX("y2", "t2", "t3") BN_STEP_ADX("y3", "t3", "t4") "adcxq %[c], %[t4]"
 
 static inline void bn_mul_row_adx(uint64_t t[5], const fp *a, uint64_t b)

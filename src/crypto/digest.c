@@ -1,9 +1,9 @@
 /* SHA-256 and RIPEMD-160 by OpenSSL's block functions.
  *
- * The one-shot forms keep their state on the stack: no allocation, no provider look-up, no
- * failure, hence safe from any thread. They are marked deprecated in favour of EVP, which
- * allocates a context a call and may lack RIPEMD-160 by configuration; consensus code can
- * afford neither. */
+ * The one-shot forms keep their state on the stack: no allocation, no provider look-up,
+ * no failure, hence safe from any thread. They are marked deprecated in favour of EVP,
+ * which allocates a context a call and may lack RIPEMD-160 by configuration; consensus
+ * code can afford neither. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypto_int.h"
 

@@ -1,8 +1,8 @@
 /* keccak-256, one message at a time: plain C, part of the provable core.
  *
  * The same code serves the freestanding build and every short hash of the node; the wide
- * paths for many messages are in keccak_many.c. Little-endian machines only, as the rest of
- * the project. Padding is the original submission's 0x01, not SHA-3's 0x06. */
+ * paths for many messages are in keccak_many.c. Little-endian machines only, as the rest
+ * of the project. Padding is the original submission's 0x01, not SHA-3's 0x06. */
 #include "crypto_int.h"
 #include "keccak_round.h"
 

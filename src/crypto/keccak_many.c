@@ -1,9 +1,9 @@
 /* keccak-256 of many messages: run-time choice of path, and the lane scheduler.
  *
- * A wide permutation works on `lanes` states at once. Each lane carries its own message; a
- * lane whose message ends writes its digest and takes the next one, so messages of mixed
- * lengths keep all lanes busy. The last message alone is finished on the scalar path.
- * Output never depends on the path. */
+ * A wide permutation works on `lanes` states at once. Each lane carries its own message;
+ * a lane whose message ends writes its digest and takes the next one, so messages of
+ * mixed lengths keep all lanes busy. The last message alone is finished on the scalar
+ * path. Output never depends on the path. */
 #include "crypto_int.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* One round of Keccak-f[1600] (FIPS 202, section 3.2) over any lane type.
  *
- * The including file defines the lane type by its operations KX_XOR, KX_XOR3, KX_ROL, KX_CHI
- * (a ^ (~b & c)) and gets KX_ROUND, which reads the state A and writes the state E. Two
- * states and full unrolling let the compiler keep lanes in registers; rho and pi become
- * constant indices. Not a header for anyone but the keccak files. */
+ * The including file defines the lane type by its operations KX_XOR, KX_XOR3, KX_ROL,
+ * KX_CHI (a ^ (~b & c)) and gets KX_ROUND, which reads the state A and writes the state
+ * E. Two states and full unrolling let the compiler keep lanes in registers; rho and pi
+ * become constant indices. Not a header for anyone but the keccak files. */
 #ifndef METIS_CRYPTO_KECCAK_ROUND_H
 #define METIS_CRYPTO_KECCAK_ROUND_H
 

@@ -1,8 +1,9 @@
 /* Keccak-f[1600] on four (AVX2) and eight (AVX-512) states at once.
  *
- * The states are interleaved, s[25][lanes], so a vector holds the same lane of every state
- * and the round is the scalar one with wider words. AVX-512 has rotate and three-input
- * logic in one instruction each and 32 registers. Called only after keccak_cpu_has. */
+ * The states are interleaved, s[25][lanes], so a vector holds the same lane of every
+ * state and the round is the scalar one with wider words. AVX-512 has rotate and
+ * three-input logic in one instruction each and 32 registers. Called only after
+ * keccak_cpu_has. */
 #include "crypto_int.h"
 #include "keccak_round.h"
 

@@ -1,10 +1,10 @@
 /* KZG commitments: the point-evaluation precompile and blob verification (EIP-4844).
  *
- * The precompile needs one point of the trusted set-up, [tau]G2, kept here as a constant;
- * e(C - y*G1 + z*proof, G2) = e(proof, [tau]G2) moves z onto the G1 side, so both G2 points
- * are fixed and their line functions are computed once at start. Blobs need the whole set-up:
- * its text is linked into the program and given to c-kzg by kzg_new. Without the two
- * libraries every function reports MT_EUNSUPPORTED. */
+ * The precompile needs one point of the trusted set-up, [tau]G2, kept here as a
+ * constant; e(C - y*G1 + z*proof, G2) = e(proof, [tau]G2) moves z onto the G1 side, so
+ * both G2 points are fixed and their line functions are computed once at start. Blobs
+ * need the whole set-up: its text is linked into the program and given to c-kzg by
+ * kzg_new. Without the two libraries every function reports MT_EUNSUPPORTED. */
 #include "crypto_int.h"
 
 hash32 kzg_versioned_hash(const uint8_t commitment[48])
@@ -165,8 +165,8 @@ mt_err kzg_verify_blobs(const struct kzg *k, const uint8_t *blobs,
     return MT_OK;
 }
 
-/* The cells are computed from the blobs, so that the proofs are checked against the data that
- * came with them. */
+/* The cells are computed from the blobs, so that the proofs are checked against the data
+ * that came with them. */
 mt_err kzg_verify_cells(const struct kzg *k, const uint8_t *blobs,
                         const uint8_t *commitments, const uint8_t *cell_proofs, size_t n,
                         bool *valid)

@@ -1,8 +1,9 @@
 /* Modular exponentiation of EIP-198 by GMP.
  *
- * The three numbers become limb arrays in the caller's arena, which GMP reads in place. GMP
- * takes its own working space from the heap: at most the window table of mpz_powm plus a few
- * products. As much is reserved in the arena first, so that the arena's cap bounds both. */
+ * The three numbers become limb arrays in the caller's arena, which GMP reads in place.
+ * GMP takes its own working space from the heap: at most the window table of mpz_powm
+ * plus a few products. As much is reserved in the arena first, so that the arena's cap
+ * bounds both. */
 #include "crypto_int.h"
 
 #include <gmp.h>
@@ -30,7 +31,8 @@ static bool view(mpz_t z, slice s, struct arena *arena)
     return true;
 }
 
-/* Window table: 2^(k-1) residues, where k grows with the logarithm of the exponent's bits. */
+/* Window table: 2^(k-1) residues, where k grows with the logarithm of the exponent's
+ * bits. */
 static size_t working_space(size_t mod_len, size_t exp_len, size_t base_len)
 {
     size_t window = 16, bits = exp_len;

@@ -1,9 +1,9 @@
 /* ECDSA verification on secp256r1 (EIP-7951) by OpenSSL.
  *
- * The equation of FIPS 186-4 section 6.4 is written out over the group functions, which take
- * a constant group: one group made at first use serves all threads, and the raw coordinates
- * need no key object. Past the checks of the input OpenSSL can only fail for want of memory,
- * which aborts as mt_alloc does. */
+ * The equation of FIPS 186-4 section 6.4 is written out over the group functions, which
+ * take a constant group: one group made at first use serves all threads, and the raw
+ * coordinates need no key object. Past the checks of the input OpenSSL can only fail for
+ * want of memory, which aborts as mt_alloc does. */
 #include "crypto_int.h"
 
 #include <openssl/bn.h>

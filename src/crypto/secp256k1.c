@@ -1,8 +1,9 @@
 /* secp256k1 through libsecp256k1: recovery, signing, addresses.
  *
- * Recovery and verification need no secret tables and use the library's static context, so
- * they work from any thread without set-up. Signing uses one context made by crypto_init and
- * blinded with system randomness; the library only reads it afterwards. */
+ * Recovery and verification need no secret tables and use the library's static context,
+ * so they work from any thread without set-up. Signing uses one context made by
+ * crypto_init and blinded with system randomness; the library only reads it afterwards.
+ */
 #include "crypto_int.h"
 
 #include <secp256k1.h>
@@ -83,8 +84,8 @@ mt_err secp_sign(const hash32 *digest, const hash32 *key, sig *out)
         return MT_ECRYPTO;
     secp256k1_ecdsa_recoverable_signature_serialize_compact(sign_ctx, compact, &recid,
                                                             &rs);
-    /* Bit 1 would say that the nonce point's x lies in n..p-1: no such point is known, and
-     * Ethereum has no place for it. */
+    /* Bit 1 would say that the nonce point's x lies in n..p-1: no such point is known,
+     * and Ethereum has no place for it. */
     if (recid > 1)
         return MT_ECRYPTO;
     memcpy(out->r.b, compact, 32);

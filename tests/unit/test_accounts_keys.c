@@ -1,5 +1,5 @@
-/* Derivation against the published vectors of BIP-32 and BIP-39 and the well-known addresses
- * of the test mnemonic; signing with unlocked keys. */
+/* Derivation against the published vectors of BIP-32 and BIP-39 and the well-known
+ * addresses of the test mnemonic; signing with unlocked keys. */
 #include "metis/accounts.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,6 @@
-/* Key files against the published cases of ethereum/tests (KeyStoreTests/basic_tests.json,
- * MIT licence, the ones whose cost is moderate), malformed and hostile files, and the folder. */
+/* Key files against the published cases of ethereum/tests
+ * (KeyStoreTests/basic_tests.json, MIT licence, the ones whose cost is moderate),
+ * malformed and hostile files, and the folder. */
 #include "accounts_int.h"
 
 #include <criterion/criterion.h>

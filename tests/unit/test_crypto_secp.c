@@ -1,4 +1,5 @@
-/* secp256k1: published recovery and RFC 6979 vectors, ranges, round trips; blobs by c-kzg. */
+/* secp256k1: published recovery and RFC 6979 vectors, ranges, round trips; blobs by
+ * c-kzg. */
 #include "crypto_int.h"
 
 #include <criterion/criterion.h>
@@ -115,8 +116,8 @@ Test(crypto_secp, versioned_hash)
 }
 
 #ifndef METIS_NO_KZG
-/* A constant blob has the commitment c * G1 and the proof infinity: checked through the full
- * set-up that is linked in. c = 0 and c = 1 (commitment: the generator). */
+/* A constant blob has the commitment c * G1 and the proof infinity: checked through the
+ * full set-up that is linked in. c = 0 and c = 1 (commitment: the generator). */
 Test(crypto_secp, blobs)
 {
     enum { BLOB = 4096 * 32 };

@@ -1,5 +1,6 @@
 /* Curves, pairings, KZG and modexp against tests/vectors/crypto/<topic>.txt, made by
- * tests/vectors/crypto.py from independent implementations: `operation input expected`. */
+ * tests/vectors/crypto.py from independent implementations: `operation input expected`.
+ */
 #include "bn254_int.h"
 
 #include <criterion/criterion.h>
