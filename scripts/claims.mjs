@@ -1,0 +1,105 @@
+// See claims.sh. The table is here; the figures are kept in the page itself, so that a run of
+// one claim leaves the others' figures as they are.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const top = join(dirname(fileURLToPath(import.meta.url)), '..')
+const path = join(top, 'docs/CLAIMS.md')
+
+// The figure of a suite is its own line, of a bench its median and ratio.
+const suite = (name) => (out) => new RegExp(`^suite ${name} +(.*)$`, 'm').exec(out)?.[1]
+const bench = (out) => {
+  const line = out.trim().split('\n').filter((l) => l.startsWith('{')).at(-1)
+  if (!line) return undefined
+  const r = JSON.parse(line)
+  return `${r.median} ${r.unit} (${r.min} - ${r.max})` +
+    (r.anvil === undefined ? '' : `; anvil ${r.anvil}, ratio ${r.ratio}`)
+}
+
+const CLAIMS = [
+  ['build', 'Builds without a warning with gcc 12 and clang 14', 'scripts/test.sh build clang', suite('clang')],
+  ['tidy', 'The code keeps docs/STYLE.md: module order, banned calls, format', 'scripts/test.sh tidy', suite('tidy')],
+  ['contracts', 'The bytecode in the genesis files is that of src/contracts', 'scripts/test.sh contracts', suite('contracts')],
+  ['unit', 'Unit tests pass; each program links only what its module may use', 'scripts/test.sh unit', suite('unit')],
+  ['fuzz', 'Decoders survive their fuzzing corpora', 'scripts/test.sh fuzz', suite('fuzz')],
+  ['state-tests', 'Executes the public state tests, Frontier to Osaka, to the exact root and logs', 'scripts/test.sh conformance', suite('conformance')],
+  ['rpc', 'Imports a chain through every fork from Homestead to BPO2 with the right head, and answers the execution-apis cases of its methods', 'scripts/test.sh rpc', suite('rpc')],
+  ['clients', 'ethers, viem and cast work on both dev networks: ERC-20, Uniswap v2, events over HTTP and WebSocket, revert data; METIS as an ERC-20, fee vault, L1 data fee', 'scripts/test.sh clients', suite('clients')],
+  ['crash', 'kill -9 under load loses nothing that was served; the recomputed root equals the header\'s', 'scripts/test.sh crash', suite('crash')],
+  ['crash-full', 'The same, 300 rounds', 'scripts/test.sh --full crash', suite('crash')],
+  ['asan', 'No memory error or undefined behaviour in unit tests, state tests and RPC cases', 'scripts/test.sh asan', suite('asan')],
+  ['tsan', 'No data race in unit tests, import, RPC cases and the pool under load', 'scripts/test.sh tsan', suite('tsan')],
+  ['fresh-build', 'From a bare Debian 12 to built programs with one command, in minutes', 'time scripts/run.sh --build-only (on a fresh machine)', null],
+  ['fresh-test', 'From a bare Debian 12 through every test with one command', 'scripts/test.sh (on a fresh machine)', null],
+  ['test-time', 'Every test in under 30 minutes on two cores', 'scripts/test.sh', (out) => /^all suites: .*$/m.exec(out)?.[0]],
+  ['startup', 'Both networks answer at most 250 ms after the start', 'scripts/bench.sh startup', bench],
+  ['stop', 'A clean stop takes under a second', 'scripts/bench.sh stop', bench],
+  ['memory', 'Idle with both networks in at most 64 MB', 'scripts/bench.sh memory', bench],
+  ['load', 'At least 4,000 transfers a second submitted and included on two cores', 'scripts/bench.sh load', bench],
+  ['eth-call', 'One eth_call costs the server at most 1.5 times anvil\'s CPU time', 'scripts/bench.sh call', bench],
+]
+
+// ---- the page ----
+function oldFigures() {
+  const out = new Map()
+  if (!existsSync(path)) return out
+  for (const line of readFileSync(path, 'utf8').split('\n')) {
+    const cells = line.split('|').map((c) => c.trim())
+    if (cells.length === 7 && CLAIMS.some(([id]) => '`' + id + '`' === cells[1]))
+      out.set(cells[1].slice(1, -1), [cells[4], cells[5]])
+  }
+  return out
+}
+function write(figures) {
+  const rows = CLAIMS.map(([id, claim, command]) => {
+    const [figure, where] = figures.get(id) ?? ['not measured yet', '']
+    return `| \`${id}\` | ${claim} | \`${command}\` | ${figure} | ${where} |`
+  })
+  writeFileSync(path, [
+    '# Claims', '',
+    'Every technical claim that the project makes, with the command that proves it and the',
+    'figure of its last run. Made by `scripts/claims.sh`; do not edit. Speed is as measured on',
+    'a shared machine with two cores; more in [PERFORMANCE.md](PERFORMANCE.md).', '',
+    '| id | claim | command | last figure | day, commit |', '|---|---|---|---|---|', ...rows, '',
+  ].join('\n'))
+}
+
+const commit = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { cwd: top }).toString().trim()
+const stamp = () => `${new Date().toISOString().slice(0, 10)}, ${commit}`
+const figures = oldFigures()
+const args = process.argv.slice(2)
+const known = (id) => {
+  const c = CLAIMS.find(([name]) => name === id)
+  if (!c) {
+    console.error(`no claim ${id}; there are: ${CLAIMS.map(([name]) => name).join(', ')}`)
+    process.exit(2)
+  }
+  return c
+}
+
+if (args[0] === '--list') {
+  for (const [id, claim, command] of CLAIMS) console.log(`${id}: ${claim} [${command}]`)
+} else if (args[0] === '--record') {
+  if (args.length !== 3) throw new Error('usage: claims.sh --record ID TEXT')
+  figures.set(known(args[1])[0], [args[2].replaceAll('|', '/'), stamp()])
+  write(figures)
+} else {
+  let bad = 0
+  const chosen = args.length ? args.map(known) : CLAIMS.filter(([, , , take]) => take)
+  for (const [id, , command, take] of chosen) {
+    if (!take) {
+      console.error(`${id}: run it yourself, then --record`)
+      continue
+    }
+    const r = spawnSync('bash', ['-c', command], { cwd: top, maxBuffer: 1 << 28 })
+    const figure = take(r.stdout.toString())
+    const text = r.status === 0 && figure ? figure : `FAILED: ${figure ?? `status ${r.status}`}`
+    if (r.status !== 0 || !figure) bad++
+    figures.set(id, [text.replaceAll('|', '/'), stamp()])
+    console.log(`${id}: ${text}`)
+    write(figures)
+  }
+  process.exit(bad ? 1 : 0)
+}
