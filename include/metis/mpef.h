@@ -62,6 +62,7 @@ enum tx_error {
         TX_ERROR_COUNT
 };
 const char *tx_error_text(enum tx_error e);
+const char *tx_error_names(enum tx_error e);
 /* True when a fixture's expectException (one name or several with '|', with or without the
  * "TransactionException." prefix) allows e. */
 bool tx_error_matches(enum tx_error e, const char *names);
@@ -70,7 +71,8 @@ bool tx_error_matches(enum tx_error e, const char *names);
 
 /* Gas before the first instruction: 21000 or 53000, data, access list, init code words,
  * authorisations, by fork; and the EIP-7623 floor (0 before Prague). Saturates. */
-uint64_t tx_intrinsic_gas(const struct tx *tx, const struct rules *rules, uint64_t *floor);
+uint64_t tx_intrinsic_gas(const struct tx *tx, const struct rules *rules,
+                          uint64_t *floor);
 
 /* What can be said without state: type, chain id, gas caps, fee order, intrinsic and floor
  * gas, blob and authorisation shape. The pool and the executor both start here. */
@@ -107,10 +109,11 @@ struct block_exec;
 
 /* Departures from a valid transaction's rules, for eth_call, estimates and traces. */
 enum {
-    EXEC_SKIP_NONCE = 1,    /* any nonce; the sender's is not compared */
-    EXEC_SKIP_FUNDS = 2,    /* gas and value are not bought; value must still be there */
-    EXEC_SKIP_FEES = 4,     /* fee caps may be below the base fee; with price 0 BASEFEE is 0 */
-    EXEC_SKIP_EOA = 8,      /* senders with code may send */
+    EXEC_SKIP_NONCE = 1, /* any nonce; the sender's is not compared */
+    EXEC_SKIP_FUNDS = 2, /* gas and value are not bought; value must still be there */
+    EXEC_SKIP_FEES =
+        4,             /* fee caps may be below the base fee; with price 0 BASEFEE is 0 */
+    EXEC_SKIP_EOA = 8, /* senders with code may send */
     EXEC_SKIP_GAS_CAPS = 16, /* no EIP-7825 cap, no block gas limit */
     EXEC_SKIP_L1_FEE = 32,
     EXEC_CALL = 63
@@ -122,13 +125,14 @@ struct block_exec_in {
                                     roots, gas used and bloom are not read */
     const struct vm_reader *reader; /* state after the parent block */
     const struct crypto_ops *crypto;
-    struct arena *arena;         /* everything made here; results live in it */
-    struct arena *scratch; /* call frames; holds nothing else and is reset by every call, so a
+    struct arena *arena; /* everything made here; results live in it */
+    struct arena
+        *scratch; /* call frames; holds nothing else and is reset by every call, so a
                               block of many calls stays small (vm_arena_size bounds one).
                               NULL: frames are made in arena and stay there */
     enum vm_engine engine;
     const struct vm_tracer *tracer; /* NULL: none */
-    uint64_t seed;               /* keys hash tables, no effect on results */
+    uint64_t seed;                  /* keys hash tables, no effect on results */
     /* Before Byzantium a receipt holds the state root after its transaction; called with the
      * delta of the transaction (and of begin, before it). NULL from Byzantium on. */
     mt_err (*root)(void *ctx, const struct state_delta *delta, hash32 *out);
@@ -141,10 +145,10 @@ struct block_exec_in {
 struct tx_outcome {
     enum tx_error error; /* not OK: the transaction is invalid and nothing changed */
     enum vm_halt halt;
-    uint64_t gas_used;      /* after refunds and floor, L1 extra gas included */
+    uint64_t gas_used; /* after refunds and floor, L1 extra gas included */
     uint64_t gas_refunded;
-    slice output;           /* return or revert data; in the arena */
-    struct receipt receipt; /* complete but for nothing; logs in the arena */
+    slice output;             /* return or revert data; in the arena */
+    struct receipt receipt;   /* complete but for nothing; logs in the arena */
     struct state_delta delta; /* of this transaction alone; in the arena */
 };
 
@@ -186,14 +190,19 @@ struct block_exec_out {
 
 /* Withdrawals, ommer and block rewards, requests (EIP-6110, 7002, 7251). Outputs live in the
  * arena. */
-mt_err block_exec_end(struct block_exec *be, const struct header *ommers, size_t ommer_num,
-                      const struct withdrawal *withdrawals, size_t withdrawal_num,
-                      struct block_exec_out *out, struct mt_diag *diag);
+mt_err block_exec_end(struct block_exec *be, const struct header *ommers,
+                      size_t ommer_num, const struct withdrawal *withdrawals,
+                      size_t withdrawal_num, struct block_exec_out *out,
+                      struct mt_diag *diag);
 
 /* The whole of a block: senders must be recovered. MT_EINVALID_BLOCK names the transaction
  * and reason. */
 mt_err block_exec_all(struct block_exec *be, const struct block *block,
                       struct block_exec_out *out, struct mt_diag *diag);
+
+/* After block_exec_all answered MT_EINVALID_BLOCK: the fixture names of the reason, '|' between
+ * them; "" when there are none. Static text. */
+const char *block_exec_error_names(const struct block_exec *be);
 
 /* ================= around the executor ================= */
 

@@ -143,11 +143,18 @@ mt_err block_exec_all(struct block_exec *be, const struct block *block,
     for (size_t i = 0; i < block->tx_num; i++) {
         struct tx_outcome o;
         mt_err err = block_exec_tx(be, &block->txs[i], 0, &o, diag);
-        if (err == MT_EINVALID_TX)
+        if (err == MT_EINVALID_TX) {
+            be->error_names = tx_error_names(o.error);
             err = MT_EINVALID_BLOCK;
+        }
         if (err != MT_OK)
             return mt_wrap(diag, err, "transaction %zu", i);
     }
     return block_exec_end(be, block->ommers, block->ommer_num, block->withdrawals,
                           block->withdrawal_num, out, diag);
+}
+
+const char *block_exec_error_names(const struct block_exec *be)
+{
+    return be->error_names != NULL ? be->error_names : "";
 }

@@ -69,6 +69,7 @@ struct block_exec {
     struct receipt *receipts;
     size_t receipt_num;
     size_t receipt_cap;
+    const char *error_names; /* fixture names of why the block is invalid, or NULL */
 };
 
 /* Runs msg in be->state to its end or MT_ECANCELED; output is in scratch. */

@@ -40,6 +40,11 @@ static bool next_name(const char **list, slice *out)
     return true;
 }
 
+const char *tx_error_names(enum tx_error e)
+{
+    return (unsigned)e < TX_ERROR_COUNT ? ERROR_NAMES[e] : "";
+}
+
 bool tx_error_matches(enum tx_error e, const char *names)
 {
     if ((unsigned)e >= TX_ERROR_COUNT || e == TX_OK)
