@@ -78,70 +78,79 @@ struct lane {
 struct lanes {
     _Alignas(64) uint64_t s[25 * LANES_MAX];
     struct lane lane[LANES_MAX];
-    size_t n;    /* 4 or 8 */
     size_t busy; /* lanes with a message */
 };
 
-static void lane_start(struct lanes *l, size_t j, slice msg, size_t idx)
+/* The number of lanes is a constant in every copy of the functions below. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+ALWAYS_INLINE void lane_start(struct lanes *l, size_t lanes, size_t j, slice msg,
+                              size_t idx)
 {
     for (size_t i = 0; i < 25; i++)
-        l->s[i * l->n + j] = 0;
+        l->s[i * lanes + j] = 0;
     l->lane[j] = (struct lane){.rest = msg, .idx = idx, .busy = true};
 }
 
-static void lane_absorb(struct lanes *l, size_t j)
+ALWAYS_INLINE void xor_word(uint64_t *s, const uint8_t *p)
+{
+    uint64_t w;
+    memcpy(&w, p, 8);
+    *s ^= w;
+}
+
+/* The last block goes in without a padded copy: whole words, then the rest with the
+ * padding bit behind it. */
+ALWAYS_INLINE void lane_absorb(struct lanes *l, size_t lanes, size_t j)
 {
     struct lane *a = &l->lane[j];
-    uint8_t pad[KECCAK_RATE];
     const uint8_t *p = a->rest.ptr;
-    if (a->rest.len >= KECCAK_RATE) {
-        a->rest = slice_of(p + KECCAK_RATE, a->rest.len - KECCAK_RATE);
-    } else {
-        memset(pad, 0, sizeof pad);
-        if (a->rest.len != 0)
-            memcpy(pad, p, a->rest.len);
-        pad[a->rest.len] = 0x01;
-        pad[KECCAK_RATE - 1] |= 0x80;
-        p = pad;
-        a->last = true;
+    const size_t len = a->rest.len;
+    uint64_t *s = l->s + j, tail = 0;
+    if (len >= KECCAK_RATE) {
+        for (size_t i = 0; i < KECCAK_RATE / 8; i++)
+            xor_word(&s[i * lanes], p + 8 * i);
+        a->rest = slice_of(p + KECCAK_RATE, len - KECCAK_RATE);
+        return;
     }
-    for (size_t i = 0; i < KECCAK_RATE / 8; i++) {
-        uint64_t w;
-        memcpy(&w, p + 8 * i, 8);
-        l->s[i * l->n + j] ^= w;
-    }
+    for (size_t i = 0; i < len / 8; i++)
+        xor_word(&s[i * lanes], p + 8 * i);
+    for (size_t i = 0; i < len % 8; i++)
+        tail |= (uint64_t)p[len / 8 * 8 + i] << (8 * i);
+    s[len / 8 * lanes] ^= tail | (uint64_t)1 << (8 * (len % 8));
+    s[(KECCAK_RATE / 8 - 1) * lanes] ^= (uint64_t)1 << 63;
+    a->last = true;
 }
 
 /* One message left: its state goes on in the scalar form. */
-static void finish_scalar(const struct lanes *l, hash32 *out)
+static void finish_scalar(const struct lanes *l, size_t lanes, hash32 *out)
 {
-    for (size_t j = 0; j < l->n; j++) {
+    for (size_t j = 0; j < lanes; j++) {
         const struct lane *a = &l->lane[j];
         struct keccak k;
         if (!a->busy)
             continue;
         for (size_t i = 0; i < 25; i++)
-            k.s[i] = l->s[i * l->n + j];
+            k.s[i] = l->s[i * lanes + j];
         k.used = 0;
         keccak_add(&k, a->rest.ptr, a->rest.len);
         out[a->idx] = keccak_done(&k);
     }
 }
 
-static void run_lanes(const slice *in, hash32 *out, size_t n, size_t lanes,
-                      void (*permute)(uint64_t *))
+ALWAYS_INLINE void run_lanes(const slice *in, hash32 *out, size_t n, const size_t lanes,
+                             void (*permute)(uint64_t *))
 {
     struct lanes l;
     size_t next = 0;
     memset(&l, 0, sizeof l);
-    l.n = lanes;
     for (; next < n && next < lanes; next++)
-        lane_start(&l, next, in[next], next);
+        lane_start(&l, lanes, next, in[next], next);
     l.busy = next;
     while (l.busy > 1) {
         for (size_t j = 0; j < lanes; j++)
             if (l.lane[j].busy)
-                lane_absorb(&l, j);
+                lane_absorb(&l, lanes, j);
         permute(l.s);
         for (size_t j = 0; j < lanes; j++) {
             struct lane *a = &l.lane[j];
@@ -150,7 +159,7 @@ static void run_lanes(const slice *in, hash32 *out, size_t n, size_t lanes,
             for (size_t i = 0; i < 4; i++)
                 memcpy(out[a->idx].b + 8 * i, &l.s[i * lanes + j], 8);
             if (next < n) {
-                lane_start(&l, j, in[next], next);
+                lane_start(&l, lanes, j, in[next], next);
                 next++;
             } else {
                 a->busy = false;
@@ -159,7 +168,17 @@ static void run_lanes(const slice *in, hash32 *out, size_t n, size_t lanes,
         }
     }
     if (l.busy == 1)
-        finish_scalar(&l, out);
+        finish_scalar(&l, lanes, out);
+}
+
+static void run_x8(const slice *in, hash32 *out, size_t n)
+{
+    run_lanes(in, out, n, 8, keccak_f1600_x8);
+}
+
+static void run_x4(const slice *in, hash32 *out, size_t n)
+{
+    run_lanes(in, out, n, 4, keccak_f1600_x4);
 }
 
 #endif
@@ -169,11 +188,11 @@ void keccak256_many(const slice *in, hash32 *out, size_t n)
 #ifdef __x86_64__
     enum keccak_isa isa = keccak_isa();
     if (n > 1 && isa == KECCAK_AVX512) {
-        run_lanes(in, out, n, 8, keccak_f1600_x8);
+        run_x8(in, out, n);
         return;
     }
     if (n > 1 && isa == KECCAK_AVX2) {
-        run_lanes(in, out, n, 4, keccak_f1600_x4);
+        run_x4(in, out, n);
         return;
     }
 #endif
