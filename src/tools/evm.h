@@ -1,0 +1,8 @@
+/* metis-evm: its commands, one file each. argv[0] is the command's name; the result is the
+ * exit status: 0 done, 1 failed, 2 wrong usage. */
+#ifndef METIS_EVM_H
+#define METIS_EVM_H
+
+int evm_statetest_main(int argc, char **argv);
+
+#endif

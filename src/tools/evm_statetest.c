@@ -1,0 +1,225 @@
+/* metis-evm statetest: state tests of the public suites (ethereum/tests and EEST layouts).
+ *
+ * Each entry of `post` is a case: one transaction, taken from its signed bytes, on the state
+ * `pre` in the block `env`. What must agree: the state root, the hash of the logs, and where
+ * an exception is expected its name, the state unchanged. */
+#include "evm.h"
+#include "evm_fixture.h"
+
+#define CASE_MEMORY_MAX ((size_t)4 << 30)
+
+/* A test: what its cases share. */
+struct test {
+    struct suite *suite;
+    const char *name;
+    const json_t *env;
+    uint64_t chain_id;
+    const json_t *config;
+    struct mem_state pre;
+};
+
+/* The block hash of a state test is a convention of the suites: keccak of the number's
+ * decimal text. */
+static mt_err test_block_hash(void *ctx, uint64_t number, hash32 *out)
+{
+    char text[24];
+    (void)ctx;
+    size_t n = mt_fmt(text, sizeof text, "%llu", (unsigned long long)number);
+    *out = keccak256(text, n);
+    return MT_OK;
+}
+
+/* ================= one case ================= */
+
+struct verdict {
+    hash32 root, logs;
+    enum tx_error error;
+    bool undecodable; /* txbytes is no transaction, or nobody signed it */
+    char why[MT_DIAG_TEXT_MAX];
+};
+
+static bool make_header(const struct test *t, struct header *h)
+{
+    const json_t *env = t->env;
+    bool ok = fx_address(env, "currentCoinbase", &h->coinbase) &&
+              fx_u64(env, "currentGasLimit", &h->gas_limit) &&
+              fx_u64(env, "currentNumber", &h->number) &&
+              fx_u64(env, "currentTimestamp", &h->timestamp);
+    u256 randao;
+    if (fx_u256(env, "currentRandom", &randao))
+        h->mix_hash = u256_to_hash(randao);
+    fx_u256(env, "currentDifficulty", &h->difficulty);
+    fx_u256(env, "currentBaseFee", &h->base_fee);
+    fx_u64(env, "currentExcessBlobGas", &h->excess_blob_gas);
+    h->field_num = HEADER_FIELDS_MAX;
+    return ok;
+}
+
+static bool get_tx(slice raw, const struct rules *rules, struct arena *arena,
+                   struct tx *tx, struct verdict *v)
+{
+    struct mt_diag diag = {0};
+    mt_err err = tx_decode(raw, arena, tx, &diag);
+    if (err == MT_OK)
+        err = tx_recover(tx, rules->fork >= FORK_HOMESTEAD, crypto_native(), &diag);
+    v->undecodable = err != MT_OK;
+    if (err != MT_OK)
+        mt_fmt(v->why, sizeof v->why, "txbytes: %s", log_err_text(err, &diag));
+    return err == MT_OK;
+}
+
+/* Runs the transaction. The root is that of pre where it is refused. */
+static mt_err execute(const struct test *t, enum fork fork, slice raw,
+                      struct arena *arena, struct arena *scratch, struct verdict *v)
+{
+    struct chain_spec spec;
+    struct header header = {0};
+    struct tx tx;
+    struct tx_outcome o = {.error = TX_OK};
+    struct mem_state pre = t->pre, post = t->pre;
+    chain_spec_for_fork(fork, t->chain_id, &spec);
+    if (!fx_blob_schedule(t->config, &spec) || !make_header(t, &header))
+        return MT_EDECODE;
+    struct rules rules = chain_rules(&spec, header.number, header.timestamp, true);
+    struct vm_reader reader = mem_state_reader(&pre);
+    struct block_exec_in in = {
+        .rules = &rules,
+        .header = &header,
+        .reader = &reader,
+        .crypto = crypto_native(),
+        .arena = arena,
+        .scratch = scratch,
+        .engine = t->suite->engine,
+    };
+    if (get_tx(raw, &rules, arena, &tx, v)) {
+        struct mt_diag diag = {0};
+        struct block_exec *be = block_exec_new(&in);
+        if (be == NULL)
+            return MT_ELIMIT;
+        mt_err err = block_exec_tx(be, &tx, 0, &o, &diag);
+        if (err != MT_OK && err != MT_EINVALID_TX)
+            return err;
+        v->error = o.error;
+        if (err == MT_EINVALID_TX)
+            mt_fmt(v->why, sizeof v->why, "%s", diag.text);
+        else
+            MT_TRY(mem_state_next(&pre, &o.delta, arena, &post));
+    }
+    struct buf logs;
+    buf_init_arena(&logs, arena, SIZE_MAX / 2);
+    logs_encode(o.receipt.logs, o.receipt.log_num, &logs);
+    if (!buf_ok(&logs))
+        return MT_ELIMIT;
+    v->logs = keccak256(logs.ptr, logs.len);
+    return mem_state_root(&post, arena, &v->root);
+}
+
+/* Compares with what the fixture says; the difference goes to error. */
+static void judge(const json_t *entry, const struct verdict *v, char *error, size_t room)
+{
+    hash32 root, logs;
+    const char *expected = fx_str(entry, "expectException");
+    bool refused = v->undecodable || v->error != TX_OK;
+    error[0] = 0;
+    if (!fx_hash(entry, "hash", &root) || !fx_hash(entry, "logs", &logs))
+        mt_fmt(error, room, "malformed entry");
+    else if (refused && expected == NULL)
+        mt_fmt(error, room, "refused: %s", v->why);
+    else if (!refused && expected != NULL)
+        mt_fmt(error, room, "accepted, should be refused: %s", expected);
+    else if (refused && !v->undecodable && !tx_error_matches(v->error, expected))
+        mt_fmt(error, room, "refused for another reason: %s, not %s", v->why, expected);
+    else if (!hash32_eq(&root, &v->root))
+        mt_fmt(error, room, "state root %s, should be %s", hash32_text(&v->root).s,
+               hash32_text(&root).s);
+    else if (!hash32_eq(&logs, &v->logs))
+        mt_fmt(error, room, "logs hash %s, should be %s", hash32_text(&v->logs).s,
+               hash32_text(&logs).s);
+}
+
+static void run_case(const struct test *t, enum fork fork, const json_t *entry,
+                     const char *name, struct arena *arena, struct buf *report)
+{
+    struct verdict v = {.error = TX_OK};
+    struct arena scratch;
+    char error[2 * MT_DIAG_TEXT_MAX];
+    slice raw;
+    arena_init(&scratch, CASE_MEMORY_MAX);
+    mt_err err = MT_EDECODE;
+    if (fx_bytes(entry, "txbytes", arena, &raw))
+        err = execute(t, fork, raw, arena, &scratch, &v);
+    if (err != MT_OK)
+        mt_fmt(error, sizeof error, "not executed: %s", mt_err_text(err));
+    else
+        judge(entry, &v, error, sizeof error);
+    arena_fini(&scratch);
+    suite_case(t->suite, report, name, fork_name(fork), err == MT_OK ? &v.root : NULL,
+               error);
+}
+
+/* ================= files ================= */
+
+/* The cases of one fork; arena is rewound after each. */
+static void run_fork(const struct test *t, const char *fork_text, const json_t *entries,
+                     struct arena *arena, struct buf *report)
+{
+    enum fork fork;
+    size_t num = json_array_size(entries);
+    if (!suite_wants(t->suite, t->name, fork_text))
+        return;
+    if (fork_parse(fork_text, &fork) != MT_OK) {
+        t->suite->skipped += num;
+        return;
+    }
+    for (size_t i = 0; i < num; i++) {
+        char name[1024];
+        struct arena_mark mark = arena_mark(arena);
+        mt_fmt(name, sizeof name, num > 1 ? "%s#%zu" : "%s", t->name, i);
+        run_case(t, fork, json_array_get(entries, i), name, arena, report);
+        arena_rewind(arena, mark);
+    }
+}
+
+static void run_test(struct suite *s, const char *name, json_t *doc, struct buf *report)
+{
+    struct mt_diag diag = {0};
+    struct arena arena;
+    const char *fork;
+    json_t *entries;
+    json_t *post = json_object_get(doc, "post");
+    struct test t = {
+        .suite = s,
+        .name = name,
+        .env = json_object_get(doc, "env"),
+        .chain_id = 1,
+        .config = json_object_get(doc, "config"),
+    };
+    if (post == NULL)
+        return; /* "_info" and tests of another kind */
+    arena_init(&arena, CASE_MEMORY_MAX);
+    fx_u64(t.config, "chainid", &t.chain_id);
+    mt_err err = mem_state_parse(json_object_get(doc, "pre"), &arena, &t.pre, &diag);
+    t.pre.block_hash = test_block_hash;
+    if (err != MT_OK) {
+        suite_case(s, report, name, "", NULL, log_err_text(err, &diag));
+    } else {
+        json_object_foreach(post, fork, entries)
+            run_fork(&t, fork, entries, &arena, report);
+    }
+    arena_fini(&arena);
+}
+
+static void run_file(struct suite *s, const char *path, json_t *doc, struct buf *report)
+{
+    const char *name;
+    json_t *test;
+    (void)path;
+    json_object_foreach(doc, name, test) run_test(s, name, test, report);
+}
+
+int evm_statetest_main(int argc, char **argv)
+{
+    struct suite s;
+    int status = suite_options(&s, argc, argv);
+    return status != 0 ? status : suite_main(&s, run_file);
+}
