@@ -7,9 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # The order of a whole run. Every name has a function suite_<name> below.
-SUITES=(build clang tidy contracts unit fuzz conformance rpc clients crash asan tsan)
-# Part of another suite in a whole run, or only run when named.
-
+SUITES=(build clang tidy contracts unit fuzz conformance cli rpc clients crash asan tsan)
 full=0
 allow_skip=0
 chosen=()
@@ -160,6 +158,13 @@ suite_conformance() {
     need release
     fixtures state || return 0
     tally "state tests" build/metis-evm statetest "$dir"
+}
+
+suite_cli() {
+    need release
+    local chain=()
+    fixtures rpc && chain=(--fixtures "$dir/rpc/tests")
+    tally cli node tests/cli/run.mjs --bin build/metisd "${chain[@]}"
 }
 
 suite_rpc() {

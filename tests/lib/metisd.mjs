@@ -139,8 +139,8 @@ export function counter({ quiet = false } = {}) {
         clearTimeout(timer)
       }
     },
-    summary() {
-      console.log(`${passed} passed, ${failed} failed`)
+    summary(skipped = 0) {
+      console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`)
       return failed === 0 && passed > 0
     },
   }
