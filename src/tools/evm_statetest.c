@@ -11,6 +11,7 @@
 /* A test: what its cases share. */
 struct test {
     struct suite *suite;
+    struct arena *arena, *scratch; /* of the file; the latter for call frames */
     const char *name;
     const json_t *env;
     uint64_t chain_id;
@@ -69,9 +70,9 @@ static bool get_tx(slice raw, const struct rules *rules, struct arena *arena,
 }
 
 /* Runs the transaction. The root is that of pre where it is refused. */
-static mt_err execute(const struct test *t, enum fork fork, slice raw,
-                      struct arena *arena, struct arena *scratch, struct verdict *v)
+static mt_err execute(const struct test *t, enum fork fork, slice raw, struct verdict *v)
 {
+    struct arena *arena = t->arena;
     struct chain_spec spec;
     struct header header = {0};
     struct tx tx;
@@ -88,7 +89,7 @@ static mt_err execute(const struct test *t, enum fork fork, slice raw,
         .reader = &reader,
         .crypto = crypto_native(),
         .arena = arena,
-        .scratch = scratch,
+        .scratch = t->scratch,
         .engine = t->suite->engine,
     };
     if (get_tx(raw, &rules, arena, &tx, v)) {
@@ -138,30 +139,27 @@ static void judge(const json_t *entry, const struct verdict *v, char *error, siz
 }
 
 static void run_case(const struct test *t, enum fork fork, const json_t *entry,
-                     const char *name, struct arena *arena, struct buf *report)
+                     const char *name, struct buf *report)
 {
     struct verdict v = {.error = TX_OK};
-    struct arena scratch;
     char error[2 * MT_DIAG_TEXT_MAX];
     slice raw;
-    arena_init(&scratch, CASE_MEMORY_MAX);
     mt_err err = MT_EDECODE;
-    if (fx_bytes(entry, "txbytes", arena, &raw))
-        err = execute(t, fork, raw, arena, &scratch, &v);
+    if (fx_bytes(entry, "txbytes", t->arena, &raw))
+        err = execute(t, fork, raw, &v);
     if (err != MT_OK)
         mt_fmt(error, sizeof error, "not executed: %s", mt_err_text(err));
     else
         judge(entry, &v, error, sizeof error);
-    arena_fini(&scratch);
     suite_case(t->suite, report, name, fork_name(fork), err == MT_OK ? &v.root : NULL,
                error);
 }
 
 /* ================= files ================= */
 
-/* The cases of one fork; arena is rewound after each. */
+/* The cases of one fork; the arena is rewound after each. */
 static void run_fork(const struct test *t, const char *fork_text, const json_t *entries,
-                     struct arena *arena, struct buf *report)
+                     struct buf *report)
 {
     enum fork fork;
     size_t num = json_array_size(entries);
@@ -173,48 +171,52 @@ static void run_fork(const struct test *t, const char *fork_text, const json_t *
     }
     for (size_t i = 0; i < num; i++) {
         char name[1024];
-        struct arena_mark mark = arena_mark(arena);
+        struct arena_mark mark = arena_mark(t->arena);
         mt_fmt(name, sizeof name, num > 1 ? "%s#%zu" : "%s", t->name, i);
-        run_case(t, fork, json_array_get(entries, i), name, arena, report);
-        arena_rewind(arena, mark);
+        run_case(t, fork, json_array_get(entries, i), name, report);
+        arena_rewind(t->arena, mark);
     }
 }
 
-static void run_test(struct suite *s, const char *name, json_t *doc, struct buf *report)
+static void run_test(struct test *t, json_t *doc, struct buf *report)
 {
     struct mt_diag diag = {0};
-    struct arena arena;
     const char *fork;
     json_t *entries;
     json_t *post = json_object_get(doc, "post");
-    struct test t = {
-        .suite = s,
-        .name = name,
-        .env = json_object_get(doc, "env"),
-        .chain_id = 1,
-        .config = json_object_get(doc, "config"),
-    };
     if (post == NULL)
         return; /* "_info" and tests of another kind */
-    arena_init(&arena, CASE_MEMORY_MAX);
-    fx_u64(t.config, "chainid", &t.chain_id);
-    mt_err err = mem_state_parse(json_object_get(doc, "pre"), &arena, &t.pre, &diag);
-    t.pre.block_hash = test_block_hash;
+    arena_reset(t->arena);
+    t->env = json_object_get(doc, "env");
+    t->config = json_object_get(doc, "config");
+    t->chain_id = 1;
+    fx_u64(t->config, "chainid", &t->chain_id);
+    mt_err err = mem_state_parse(json_object_get(doc, "pre"), t->arena, &t->pre, &diag);
+    t->pre.block_hash = test_block_hash;
     if (err != MT_OK) {
-        suite_case(s, report, name, "", NULL, log_err_text(err, &diag));
-    } else {
-        json_object_foreach(post, fork, entries)
-            run_fork(&t, fork, entries, &arena, report);
+        suite_case(t->suite, report, t->name, "", NULL, log_err_text(err, &diag));
+        return;
     }
-    arena_fini(&arena);
+    json_object_foreach(post, fork, entries)
+    {
+        run_fork(t, fork, entries, report);
+    }
 }
 
 static void run_file(struct suite *s, const char *path, json_t *doc, struct buf *report)
 {
-    const char *name;
+    struct arena arena, scratch;
+    struct test t = {.suite = s, .arena = &arena, .scratch = &scratch};
     json_t *test;
     (void)path;
-    json_object_foreach(doc, name, test) run_test(s, name, test, report);
+    arena_init(&arena, CASE_MEMORY_MAX);
+    arena_init(&scratch, CASE_MEMORY_MAX);
+    json_object_foreach(doc, t.name, test)
+    {
+        run_test(&t, test, report);
+    }
+    arena_fini(&arena);
+    arena_fini(&scratch);
 }
 
 int evm_statetest_main(int argc, char **argv)
