@@ -3,6 +3,7 @@
 #ifndef METIS_EVM_H
 #define METIS_EVM_H
 
+int evm_run_main(int argc, char **argv);
 int evm_statetest_main(int argc, char **argv);
 
 #endif
