@@ -18,6 +18,9 @@ static const struct {
     {"rpc", bench_rpc_main,
      "rpc --url U --method M [--params JSON] [--connections N] [--requests N] [--runs N] "
      "[--pid P] [--peer NAME=COMMAND]"},
+    {"node", bench_node_main,
+     "node --workload transfer|erc20|uniswap [--clusters K] [--threads N] [--txs N] "
+     "[--runs N] [--genesis FILE] [--pair UniswapV2Pair.json]"},
 };
 
 static int usage(int status)
