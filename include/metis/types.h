@@ -74,7 +74,8 @@ struct chain_spec {
     address deposit_contract; /* EIP-6110 */
 
     /* Named rules of Metis networks; all off on a plain Ethereum genesis. */
-    bool metis;
+    bool metis;            /* a sequencer seals: no proof of work before Paris either,
+                              so difficulty 0, no ommers, no rewards */
     uint64_t period_ms; /* block period of a sequencer; 0: on demand */
     uint64_t gas_limit; /* target of built blocks */
     bool equal_time;    /* a child may have its parent's timestamp */
@@ -98,6 +99,12 @@ struct rules {
     struct blob_params blobs;
     bool push0;
 };
+
+/* True where blocks are mined: difficulty, ommers and rewards exist. */
+static inline bool rules_have_work(const struct rules *r)
+{
+    return r->fork < FORK_PARIS && !r->spec->metis;
+}
 
 /* The rules at (number, timestamp). after_merge says whether the parent's total difficulty
  * reached the TTD (only asked when spec->merge_by_ttd). */

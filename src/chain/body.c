@@ -108,7 +108,7 @@ mt_err chain_check_body(struct chain *c, const struct block *b, const struct rul
         return block_invalid(
             c, "INVALID_UNCLES_HASH", diag, "ommers hash %s, the list's is %s",
             hash32_text(&b->header.ommers_hash).s, hash32_text(&ommers).s);
-    if (rules->fork >= FORK_PARIS && b->ommer_num > 0)
+    if (!rules_have_work(rules) && b->ommer_num > 0)
         return block_invalid(c, "IMPORT_IMPOSSIBLE_UNCLES_OVER_PARIS", diag,
                              "ommers after the merge");
     MT_TRY(check_withdrawals(c, b, rules, diag));

@@ -228,6 +228,7 @@ mt_err chain_open(const struct chain_options *opt, struct chain **out,
     c->db = opt->db;
     c->block_error = "";
     arena_init(&c->arena, opt->block_memory_max);
+    arena_init(&c->scratch, opt->block_memory_max);
     c->cache = ref_cache_new(CACHE_BLOCKS, hold_block, drop_block);
     mt_err err = metisdb_get_head(c->db, METISDB_HEAD, &id);
     if (err == MT_ENOTFOUND)
@@ -254,6 +255,7 @@ void chain_close(struct chain *c)
     head_view_drop(c->view);
     ref_cache_free(c->cache);
     arena_fini(&c->arena);
+    arena_fini(&c->scratch);
     mt_free(c);
 }
 

@@ -18,6 +18,7 @@ struct chain {
     /* the executor's own */
     struct head_view *view;
     struct arena arena;      /* of the block in work */
+    struct arena scratch;    /* of the call in work: frames and EVM memory */
     const char *block_error; /* fixture name of the last invalid block, "" when none */
     struct chain_draft *draft; /* the one open, or NULL */
 };

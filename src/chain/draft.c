@@ -50,7 +50,7 @@ static mt_err fill_header(struct chain_draft *d, struct mt_diag *diag)
     struct header *h = &d->header;
     d->x.rules =
         chain_rules_at(c, parent->number + 1, d->in.timestamp, &head->total_difficulty);
-    if (d->x.rules.fork < FORK_PARIS && !c->genesis->spec.metis)
+    if (rules_have_work(&d->x.rules))
         return mt_fail(diag, MT_EUNSUPPORTED, "proof-of-work blocks are not made here");
     *h = (struct header){
         .parent_hash = head->block.hash,

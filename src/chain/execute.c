@@ -55,6 +55,7 @@ mt_err execution_begin(struct execution *x, struct chain *c, struct metisdb_batc
         .reader = &x->reader,
         .crypto = c->opt.crypto,
         .arena = &c->arena,
+        .scratch = &c->scratch,
         .engine = c->opt.engine,
         .seed = clock_mono_ns(),
         .root = rules->fork < FORK_BYZANTIUM ? intermediate_root : NULL,

@@ -197,9 +197,9 @@ mt_err chain_check_header(struct chain *c, const struct header *h,
         chain_rules_at(c, parent->number, parent->timestamp, &grand_td);
     MT_TRY(check_shape(c, h, parent, &rules, diag));
     MT_TRY(header_gas_limit_ok(c, h, parent, &rules, &parent_rules, diag));
-    if (rules.fork >= FORK_PARIS)
-        MT_TRY(check_stake(c, h, diag));
-    else
+    if (rules_have_work(&rules))
         MT_TRY(check_work(c, h, parent, &rules, diag));
+    else
+        MT_TRY(check_stake(c, h, diag));
     return check_fees(c, h, parent, &rules, &parent_rules, diag);
 }

@@ -227,7 +227,7 @@ mt_err chain_patch_state(struct chain *c, const struct state_delta *delta,
 /* Before the merge the heavier chain wins; after it only a child of the head moves it. */
 static bool wins(const struct chain *c, const struct rules *rules, u256 td)
 {
-    return rules->fork < FORK_PARIS && u256_lt(c->view->head->total_difficulty, td);
+    return rules_have_work(rules) && u256_lt(c->view->head->total_difficulty, td);
 }
 
 static mt_err import_checked(struct chain *c, struct block *b,

@@ -123,7 +123,7 @@ mt_err block_exec_end(struct block_exec *be, const struct header *ommers,
     };
     struct state_delta delta;
     exec_reset(be);
-    if (rules->fork < FORK_PARIS)
+    if (rules_have_work(rules))
         MT_TRY(rewards_apply(be->state, rules, be->in.header, ommers, ommer_num));
     if (rules->fork >= FORK_SHANGHAI)
         MT_TRY(withdrawals_apply(be->state, withdrawals, withdrawal_num));
