@@ -62,6 +62,7 @@ enum tx_error {
         TX_ERROR_COUNT
 };
 const char *tx_error_text(enum tx_error e);
+/* The fixture names, '|' between them. */
 const char *tx_error_names(enum tx_error e);
 /* True when a fixture's expectException (one name or several with '|', with or without the
  * "TransactionException." prefix) allows e. */
@@ -109,11 +110,10 @@ struct block_exec;
 
 /* Departures from a valid transaction's rules, for eth_call, estimates and traces. */
 enum {
-    EXEC_SKIP_NONCE = 1, /* any nonce; the sender's is not compared */
-    EXEC_SKIP_FUNDS = 2, /* gas and value are not bought; value must still be there */
-    EXEC_SKIP_FEES =
-        4,             /* fee caps may be below the base fee; with price 0 BASEFEE is 0 */
-    EXEC_SKIP_EOA = 8, /* senders with code may send */
+    EXEC_SKIP_NONCE = 1, /* any nonce and chain id; the sender's nonce is not compared */
+    EXEC_SKIP_FUNDS = 2, /* gas is not bought, fees are not paid; value must be there */
+    EXEC_SKIP_FEES = 4,  /* caps may be below the base fee; BASEFEE is 0 with price 0 */
+    EXEC_SKIP_EOA = 8,   /* senders with code may send */
     EXEC_SKIP_GAS_CAPS = 16, /* no EIP-7825 cap, no block gas limit */
     EXEC_SKIP_L1_FEE = 32,
     EXEC_CALL = 63
@@ -126,10 +126,10 @@ struct block_exec_in {
     const struct vm_reader *reader; /* state after the parent block */
     const struct crypto_ops *crypto;
     struct arena *arena; /* everything made here; results live in it */
-    struct arena
-        *scratch; /* call frames; holds nothing else and is reset by every call, so a
-                              block of many calls stays small (vm_arena_size bounds one).
-                              NULL: frames are made in arena and stay there */
+    /* Call frames; holds nothing else and is reset by every call, so that a block of many
+     * calls stays small (vm_arena_size bounds one). NULL: frames are made in arena and stay
+     * there. */
+    struct arena *scratch;
     enum vm_engine engine;
     const struct vm_tracer *tracer; /* NULL: none */
     uint64_t seed;                  /* keys hash tables, no effect on results */

@@ -47,7 +47,7 @@ static bool put_deposit(slice data, struct buf *requests)
     return true;
 }
 
-static mt_err collect_deposits(const struct block_exec *be, struct buf *requests,
+static mt_err collect_deposits(struct block_exec *be, struct buf *requests,
                                struct mt_diag *diag)
 {
     const address *contract = &be->in.rules->spec->deposit_contract;
@@ -57,9 +57,11 @@ static mt_err collect_deposits(const struct block_exec *be, struct buf *requests
             if (!address_eq(&log->addr, contract) || log->topic_num == 0 ||
                 !hash32_eq(&log->topics[0], &DEPOSIT_EVENT))
                 continue;
-            if (!put_deposit(log->data, requests))
-                return mt_fail(diag, MT_EINVALID_BLOCK,
-                               "deposit event of transaction %zu has another layout", i);
+            if (put_deposit(log->data, requests))
+                continue;
+            be->error_names = "INVALID_DEPOSIT_EVENT_LAYOUT";
+            return mt_fail(diag, MT_EINVALID_BLOCK,
+                           "deposit event of transaction %zu has another layout", i);
         }
     }
     return MT_OK;
@@ -73,11 +75,15 @@ static mt_err collect_by_call(struct block_exec *be, const address *to, const ch
     slice output;
     struct state_delta delta;
     MT_TRY(system_call(be, to, slice_of(NULL, 0), &found, &halt, &output, &delta));
-    if (!found)
+    if (!found) {
+        be->error_names = "SYSTEM_CONTRACT_EMPTY";
         return mt_fail(diag, MT_EINVALID_BLOCK, "%s contract has no code", name);
-    if (halt != VM_SUCCESS)
+    }
+    if (halt != VM_SUCCESS) {
+        be->error_names = "SYSTEM_CONTRACT_CALL_FAILED";
         return mt_fail(diag, MT_EINVALID_BLOCK, "%s system call failed: %s", name,
                        vm_halt_text(halt));
+    }
     buf_put_slice(requests, output);
     return MT_OK;
 }
