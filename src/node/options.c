@@ -32,6 +32,16 @@ struct opt_name opt_name(enum opt id)
     return name;
 }
 
+/* Keys may be written with `_` as well. */
+static bool same_key(const char *name, const char *key, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (name[i] == 0 || (name[i] != key[i] && (name[i] != '-' || key[i] != '_')))
+            return false;
+    }
+    return name[len] == 0;
+}
+
 enum opt opt_find(const char *section, size_t section_len, const char *key,
                   size_t key_len)
 {
@@ -39,8 +49,7 @@ enum opt opt_find(const char *section, size_t section_len, const char *key,
         struct opt_name name = opt_name((enum opt)i);
         size_t n = strlen(table[i].section);
         if (n == section_len && memcmp(name.s, section, n) == 0 &&
-            strlen(name.s + n + 1) == key_len &&
-            memcmp(name.s + n + 1, key, key_len) == 0)
+            same_key(name.s + n + 1, key, key_len))
             return (enum opt)i;
     }
     return OPT_COUNT;

@@ -1,4 +1,5 @@
-// The life of the program: exit statuses, configuration, start, health, stop, restart.
+// The life of the daemon: health, stop in time, restart, refusals at start, options of one
+// network, SIGHUP, the service manager. Commands and bad input are in tests/cli.
 //   node tests/life/run.mjs [--bin build/metisd]
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
@@ -42,18 +43,6 @@ const file = (name, text) => {
   return path
 }
 
-await count.check('wrong usage is status 2', async () => {
-  await refused([], 2, 'a command is missing')
-  await refused(['fly'], 2, 'unknown command "fly"')
-  await refused(['run'], 2, '--network and --datadir are needed')
-  await refused(['dev', '--rpc.prot', '1'], 2, 'did you mean --rpc.port?')
-  await refused(['dev', 'word'], 2, 'unexpected word "word"')
-  await refused(['dev', '--rpc.port'], 2, '--rpc.port needs a value')
-  await refused(['dev', '--rpc.port', '70000'], 2, 'out of range (0 to 65535)')
-  await refused(['import', '--network', 'andromeda-dev', '--datadir', dir], 2, 'something is missing')
-  await refused(['init', '--rpc.port', '1'], 2, 'this command has no use for it')
-})
-
 await count.check('refusals are status 1 and name the place', async () => {
   await refused(['dev', '--network', 'nowhere'], 1, 'network nowhere: no nowhere.json')
   await refused(['dev', '--config', join(dir, 'none.conf')], 1, 'No such file')
@@ -68,40 +57,6 @@ await count.check('refusals are status 1 and name the place', async () => {
   await refused(['db', 'stat', '--network', 'andromeda-dev', '--datadir', join(dir, 'none')], 1,
     'there is no database')
   await refused(['account', 'new', '--keystore', join(dir, 'k')], 1, '--password FILE is needed')
-})
-
-await count.check('config print shows values and origins', async () => {
-  const conf = file('good.conf', '[rpc]\nport = 9000\n[hyperion-dev.rpc]\nbatch-max = 7\n')
-  const r = await run(opt.bin, ['config', 'print', '--config', conf, '--rpc.host', '::1'],
-    { env: { ...process.env, METISD_DB_SYNC: 'off' } })
-  equal(r.status, 0, 'status')
-  has(r.stdout, `port = 9000 ; ${conf}:2`)
-  has(r.stdout, 'host = ::1 ; flag --rpc.host')
-  has(r.stdout, 'sync = off ; environment METISD_DB_SYNC')
-  has(r.stdout, '[hyperion-dev.rpc]\nbatch-max = 7')
-  has(r.stdout, 'body-max = 5mb ; default')
-})
-
-await count.check('version and help', async () => {
-  has((await run(opt.bin, ['version'])).stdout, 'metisd ')
-  has((await run(opt.bin, ['help'])).stdout, 'metisd run --network')
-  has((await run(opt.bin, ['help', 'dev'])).stdout, '--dev.period-ms')
-})
-
-await count.check('accounts: new, list, import', async () => {
-  const keystore = join(dir, 'keys')
-  const password = file('password', 'correct horse\nignored\n')
-  const flags = ['--keystore', keystore, '--password', password]
-  const made = await run(opt.bin, ['account', 'new', ...flags])
-  equal(made.status, 0, made.stderr)
-  const addr = made.stdout.split(' ')[0]
-  const key = file('key', '0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d\n')
-  const imported = await run(opt.bin, ['account', 'import', key, ...flags])
-  equal(imported.stdout.split(' ')[0], '0x70997970c51812dc3a010c7d01b50e0d17dc79c8', imported.stderr)
-  const list = await run(opt.bin, ['account', 'list', '--keystore', keystore])
-  has(list.stdout, addr)
-  has(list.stdout, '0x70997970c51812dc3a010c7d01b50e0d17dc79c8')
-  await refused(['account', 'import', key, ...flags], 1, 'exists')
 })
 
 const devFlags = ['dev', '--rpc.port', '0']

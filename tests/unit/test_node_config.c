@@ -111,7 +111,7 @@ Test(node_config, order_of_sources)
     cr_assert_eq(
         read_file("\xef\xbb\xbf# comment\r\n[rpc]\nport = 1000\nhost=::1 ; inline\n"
                   "evm-timeout: 9s\n\n[hyperion-dev.rpc]\nport = 1111\n"
-                  "batch-max = 5\n[db]\nsync = off\n"),
+                  "batch_max = 5\n[db]\nsync = off\n"),
         MT_OK, "%s", diag.text);
     cr_assert_eq(config_num(&cfg, NULL, OPT_rpc_port), 1000);
     cr_assert_str_eq(config_text(&cfg, NULL, OPT_rpc_host), "::1");
@@ -174,6 +174,8 @@ Test(node_config, files_that_are_refused)
 REFUSED(repeated, "[rpc]\nport = 1\nhost = a\nport = 2\n", ":4: rpc.port was already set")
 REFUSED(repeated_later, "[rpc]\nport=1\n[db]\nsync=off\n[rpc]\nport=1\n",
         ":6: rpc.port was")
+REFUSED(both_spellings, "[rpc]\nbatch_max=1\nbatch-max=1\n",
+        ":3: rpc.batch-max was already")
 REFUSED(section, "[rcp]\nport = 1\n", ":2: unknown key rcp.port; did you mean rpc.port?")
 REFUSED(no_section, "port = 1\n", ":1: unknown key port")
 REFUSED(no_value, "[rpc]\nport\n", ":2: expected [section] or key = value")
