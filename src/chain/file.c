@@ -59,7 +59,7 @@ mt_err chain_import_file(struct chain *c, const char *path, bool heads_at_end,
                                           uint64_t all_bytes),
                          void *ctx, struct mt_diag *diag)
 {
-    slice file;
+    slice file = {0};
     MT_TRY(map_file(path, &file, diag));
     mt_err err = import_all(c, path, file, progress, ctx, diag);
     if (file.len > 0)
