@@ -509,8 +509,8 @@ static bool parse_options(int argc, char **argv, struct bench_node *b)
         else
             ok = false;
     }
-    bool known =
-        strcmp(b->workload, "transfer") == 0 || strcmp(b->workload, "erc20") == 0;
+    bool known = is_workload(b, "transfer") || is_workload(b, "erc20") ||
+                 (is_workload(b, "uniswap") && b->pair_path != NULL);
     return ok && known && optind == argc;
 }
 
@@ -525,9 +525,9 @@ int bench_node_main(int argc, char **argv)
                              .runs = 5};
     if (!parse_options(argc, argv, b)) {
         mt_free(b);
-        return bench_fail(2,
-                          "node --workload transfer|erc20 [--clusters K] [--threads N] "
-                          "[--txs N] [--runs N] [--genesis FILE]");
+        return bench_fail(2, "node --workload transfer|erc20|uniswap [--clusters K] "
+                             "[--threads N] [--txs N] [--runs N] [--genesis FILE] "
+                             "[--pair UniswapV2Pair.json]");
     }
     b->txs -= b->txs % MT_MIN(b->clusters, b->txs);
     b->keys = mt_alloc(b->clusters * sizeof *b->keys);
