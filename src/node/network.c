@@ -320,6 +320,8 @@ mt_err network_open(struct network *net, const char *word, struct mt_diag *diag)
 
 void network_turn(struct network *net)
 {
+    if (net->pool == NULL)
+        return; /* the start failed before it was made */
     pool_flush(net->pool);
     if (net->sequencer != NULL)
         sequencer_turn(net->sequencer);
