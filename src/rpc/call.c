@@ -1,0 +1,676 @@
+/* eth_call and eth_estimateGas: a transaction that nobody sent, run on the state after a
+ * block by the same executor that runs blocks. Overrides are put under it as a change of the
+ * parent state. */
+#include "rpc_int.h"
+#include <stdlib.h>
+
+#define ESTIMATE_RUNS_MAX 64u
+#define TX_GAS            21000u
+#define OSAKA_TX_GAS_MAX  16777216u /* EIP-7825 */
+#define ITEMS_MAX         10000u
+
+/* What a call runs in. */
+struct call_env {
+    struct chain_state *state;
+    struct header header; /* of the block, with overrides */
+    struct rules rules;
+    struct state_delta patch;
+};
+
+/* ---- the transaction object ---- */
+
+static bool opt_u256(struct call *c, size_t i, const json_t *o, const char *key,
+                     u256 *out, bool *has)
+{
+    const json_t *v = json_object_get(o, key);
+    if (v == NULL || json_is_null(v))
+        return true;
+    if (has != NULL)
+        *has = true;
+    return val_u256(c, i, v, out);
+}
+
+static bool opt_u64(struct call *c, size_t i, const json_t *o, const char *key,
+                    uint64_t *out, bool *has)
+{
+    const json_t *v = json_object_get(o, key);
+    if (v == NULL || json_is_null(v))
+        return true;
+    if (has != NULL)
+        *has = true;
+    return val_u64(c, i, v, out);
+}
+
+static bool opt_address(struct call *c, size_t i, const json_t *o, const char *key,
+                        address *out, bool *has)
+{
+    const json_t *v = json_object_get(o, key);
+    if (v == NULL || json_is_null(v))
+        return true;
+    if (has != NULL)
+        *has = true;
+    return val_address(c, i, v, out);
+}
+
+static bool too_many(struct call *c, size_t i)
+{
+    call_fail(c, RPC_PARAMS, "invalid argument %zu: list too long or not a list", i);
+    return false;
+}
+
+static bool hash_list(struct call *c, size_t i, const json_t *list, const hash32 **out,
+                      size_t *num)
+{
+    *num = json_array_size(list);
+    hash32 *h = arena_zalloc(c->arena, *num + 1, sizeof(*h));
+    if ((list != NULL && !json_is_array(list)) || *num > ITEMS_MAX || h == NULL)
+        return too_many(c, i);
+    for (size_t k = 0; k < *num; k++)
+        if (!val_hash(c, i, json_array_get(list, k), &h[k]))
+            return false;
+    *out = h;
+    return true;
+}
+
+static bool access_list(struct call *c, size_t i, const json_t *list, struct tx *tx)
+{
+    size_t n = json_array_size(list);
+    struct access_entry *e = arena_zalloc(c->arena, n + 1, sizeof(*e));
+    if (!json_is_array(list) || n > ITEMS_MAX || e == NULL)
+        return too_many(c, i);
+    for (size_t k = 0; k < n; k++) {
+        const json_t *o = json_array_get(list, k);
+        if (!val_address(c, i, json_object_get(o, "address"), &e[k].addr) ||
+            !hash_list(c, i, json_object_get(o, "storageKeys"), &e[k].slots,
+                       &e[k].slot_num))
+            return false;
+    }
+    tx->access_list = e;
+    tx->access_num = n;
+    tx->type = TX_ACCESS_LIST;
+    return true;
+}
+
+static bool auth_list(struct call *c, size_t i, const json_t *list, struct tx *tx)
+{
+    size_t n = json_array_size(list);
+    struct authorization *a = arena_zalloc(c->arena, n + 1, sizeof(*a));
+    if (!json_is_array(list) || n > ITEMS_MAX || a == NULL)
+        return too_many(c, i);
+    for (size_t k = 0; k < n; k++) {
+        const json_t *o = json_array_get(list, k);
+        uint64_t parity = 0;
+        if (!opt_u256(c, i, o, "chainId", &a[k].chain_id, NULL) ||
+            !val_address(c, i, json_object_get(o, "address"), &a[k].addr) ||
+            !opt_u64(c, i, o, "nonce", &a[k].nonce, NULL) ||
+            !opt_u64(c, i, o, "yParity", &parity, NULL) ||
+            !opt_u256(c, i, o, "r", &a[k].r, NULL) ||
+            !opt_u256(c, i, o, "s", &a[k].s, NULL))
+            return false;
+        a[k].y_parity = (uint8_t)(parity > 255 ? 255 : parity);
+    }
+    tx->auths = a;
+    tx->auth_num = n;
+    return true;
+}
+
+static bool call_data(struct call *c, size_t i, const json_t *o, struct tx *tx)
+{
+    const json_t *data = json_object_get(o, "data");
+    const json_t *input = json_object_get(o, "input");
+    slice other;
+    if (json_is_null(data))
+        data = NULL;
+    if (json_is_null(input))
+        input = NULL;
+    if (input == NULL && data == NULL)
+        return true;
+    if (!val_data(c, i, input != NULL ? input : data, &tx->data))
+        return false;
+    if (input == NULL || data == NULL)
+        return true;
+    if (!val_data(c, i, data, &other))
+        return false;
+    if (!slice_eq(other, tx->data)) {
+        call_fail(
+            c, RPC_PARAMS,
+            "invalid argument %zu: both \"data\" and \"input\" are set and not equal. "
+            "Please use \"input\" to pass transaction call data",
+            i);
+        return false;
+    }
+    return true;
+}
+
+static bool call_fees(struct call *c, size_t i, const json_t *o, struct call_tx *t)
+{
+    struct tx *tx = &t->tx;
+    bool has_tip = false, has_cap = false;
+    if (!opt_u256(c, i, o, "gasPrice", &tx->gas_price, &t->has_price) ||
+        !opt_u256(c, i, o, "maxFeePerGas", &tx->max_fee, &has_cap) ||
+        !opt_u256(c, i, o, "maxPriorityFeePerGas", &tx->max_priority_fee, &has_tip) ||
+        !opt_u256(c, i, o, "maxFeePerBlobGas", &tx->max_fee_per_blob_gas,
+                  &t->has_blob_fee))
+        return false;
+    t->has_fees = has_tip || has_cap;
+    if (t->has_price && t->has_fees) {
+        call_fail(c, RPC_SERVER,
+                  "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) "
+                  "specified");
+        return false;
+    }
+    if (t->has_price)
+        tx->max_fee = tx->max_priority_fee = tx->gas_price;
+    if (has_tip && !has_cap)
+        tx->max_fee = u256_add(u256_add(c->view->next_base_fee, c->view->next_base_fee),
+                               tx->max_priority_fee);
+    if (has_cap && u256_lt(tx->max_fee, tx->max_priority_fee)) {
+        call_fail(c, RPC_SERVER, "maxFeePerGas (%s) < maxPriorityFeePerGas (%s)",
+                  u256_dec(tx->max_fee).s, u256_dec(tx->max_priority_fee).s);
+        return false;
+    }
+    return true;
+}
+
+static bool call_lists(struct call *c, size_t i, const json_t *o, struct call_tx *t)
+{
+    struct tx *tx = &t->tx;
+    const json_t *access = json_object_get(o, "accessList");
+    const json_t *blobs = json_object_get(o, "blobVersionedHashes");
+    const json_t *auths = json_object_get(o, "authorizationList");
+    if (access != NULL && !json_is_null(access) && !access_list(c, i, access, tx))
+        return false;
+    if (t->has_fees)
+        tx->type = TX_DYNAMIC_FEE;
+    if (blobs != NULL && !json_is_null(blobs)) {
+        if (!hash_list(c, i, blobs, &tx->blob_hashes, &tx->blob_num))
+            return false;
+        tx->type = TX_BLOB;
+    }
+    if (auths != NULL && !json_is_null(auths)) {
+        if (!auth_list(c, i, auths, tx))
+            return false;
+        tx->type = TX_SET_CODE;
+    }
+    return true;
+}
+
+bool arg_tx(struct call *c, size_t i, struct call_tx *t)
+{
+    const json_t *o = arg(c, i);
+    struct tx *tx = &t->tx;
+    uint64_t chain_id = chain_spec_of(c->rpc->opt.chain)->chain_id;
+    *t = (struct call_tx){0};
+    if (!json_is_object(o)) {
+        call_fail(c, RPC_PARAMS, "invalid argument %zu: not an object", i);
+        return false;
+    }
+    tx->chain_id = chain_id;
+    if (!opt_address(c, i, o, "from", &tx->from, NULL) ||
+        !opt_address(c, i, o, "to", &tx->to, &tx->has_to) ||
+        !opt_u64(c, i, o, "gas", &tx->gas, &t->has_gas) ||
+        !opt_u256(c, i, o, "value", &tx->value, NULL) ||
+        !opt_u64(c, i, o, "nonce", &tx->nonce, &t->has_nonce) ||
+        !opt_u64(c, i, o, "chainId", &tx->chain_id, &t->has_chain_id) ||
+        !call_data(c, i, o, tx) || !call_fees(c, i, o, t) || !call_lists(c, i, o, t))
+        return false;
+    if (tx->chain_id != chain_id) {
+        call_fail(c, RPC_SERVER, "chainId does not match node's (have=%llu, want=%llu)",
+                  (unsigned long long)tx->chain_id, (unsigned long long)chain_id);
+        return false;
+    }
+    tx->has_chain_id = true;
+    tx->has_from = true;
+    return true;
+}
+
+/* ---- overrides ---- */
+
+static int slot_cmp(const void *a, const void *b)
+{
+    return hash32_cmp(&((const struct slot_change *)a)->slot,
+                      &((const struct slot_change *)b)->slot);
+}
+
+static int account_cmp(const void *a, const void *b)
+{
+    return address_cmp(&((const struct account_change *)a)->addr,
+                       &((const struct account_change *)b)->addr);
+}
+
+static bool override_slots(struct call *c, size_t i, const json_t *map,
+                           struct account_change *a)
+{
+    const char *name;
+    json_t *value;
+    size_t n = json_object_size(map);
+    if (!json_is_object(map) || n > ITEMS_MAX)
+        return too_many(c, i);
+    a->slots = arena_zalloc(c->arena, n + 1, sizeof(*a->slots));
+    if (a->slots == NULL)
+        return too_many(c, i);
+    json_object_foreach((json_t *)(uintptr_t)map, name, value)
+    {
+        struct slot_change *s = &a->slots[a->slot_num];
+        hash32 v;
+        if (strlen(name) != 66 || hex_decode_fixed(name, s->slot.b, 32) != MT_OK) {
+            call_fail(c, RPC_PARAMS, "invalid argument %zu: bad storage key", i);
+            return false;
+        }
+        if (!val_hash(c, i, value, &v))
+            return false;
+        s->value = u256_from_hash(&v);
+        a->slot_num++;
+    }
+    qsort(a->slots, a->slot_num, sizeof(*a->slots), slot_cmp);
+    for (size_t k = 1; k < a->slot_num; k++)
+        if (hash32_eq(&a->slots[k].slot, &a->slots[k - 1].slot))
+            return too_many(c, i);
+    return true;
+}
+
+static bool override_account(struct call *c, size_t i, const json_t *o,
+                             struct chain_state *s, struct account_change *a)
+{
+    struct account now;
+    bool exists, has_code = false;
+    mt_err err = s->reader.account(s->reader.ctx, &a->addr, &now, &exists);
+    if (err != MT_OK) {
+        call_error(c, err, NULL);
+        return false;
+    }
+    a->nonce = now.nonce;
+    a->balance = now.balance;
+    a->code_hash = now.code_hash;
+    const json_t *code = json_object_get(o, "code");
+    const json_t *state = json_object_get(o, "state");
+    const json_t *diff = json_object_get(o, "stateDiff");
+    if (json_object_get(o, "movePrecompileToAddress") != NULL) {
+        call_fail(c, RPC_UNSUPPORTED, "movePrecompileToAddress is not supported");
+        return false;
+    }
+    if (state != NULL && diff != NULL) {
+        hex_text text = address_text(&a->addr);
+        call_fail(c, RPC_PARAMS, "account %s has both 'state' and 'stateDiff'", text.s);
+        return false;
+    }
+    if (!opt_u64(c, i, o, "nonce", &a->nonce, NULL) ||
+        !opt_u256(c, i, o, "balance", &a->balance, NULL))
+        return false;
+    has_code = code != NULL && !json_is_null(code);
+    if (has_code) {
+        if (!val_data(c, i, code, &a->code))
+            return false;
+        a->flags |= CHANGE_CODE;
+        a->code_hash = keccak256(a->code.ptr, a->code.len);
+    }
+    if (state != NULL)
+        a->flags |= CHANGE_STORAGE_CLEARED;
+    if (state != NULL || diff != NULL)
+        return override_slots(c, i, state != NULL ? state : diff, a);
+    return true;
+}
+
+static bool state_overrides(struct call *c, size_t i, const json_t *map,
+                            struct chain_state *s, struct state_delta *out)
+{
+    const char *name;
+    json_t *value;
+    *out = (struct state_delta){0};
+    if (map == NULL)
+        return true;
+    size_t n = json_object_size(map);
+    if (!json_is_object(map) || n > ITEMS_MAX)
+        return too_many(c, i);
+    out->accounts = arena_zalloc(c->arena, n + 1, sizeof(*out->accounts));
+    if (out->accounts == NULL)
+        return too_many(c, i);
+    json_object_foreach((json_t *)(uintptr_t)map, name, value)
+    {
+        struct account_change *a = &out->accounts[out->account_num];
+        if (strlen(name) != 42 || hex_decode_fixed(name, a->addr.b, 20) != MT_OK) {
+            call_fail(c, RPC_PARAMS, "invalid argument %zu: bad address", i);
+            return false;
+        }
+        if (!override_account(c, i, value, s, a))
+            return false;
+        out->account_num++;
+    }
+    qsort(out->accounts, out->account_num, sizeof(*out->accounts), account_cmp);
+    for (size_t k = 1; k < out->account_num; k++)
+        if (address_eq(&out->accounts[k].addr, &out->accounts[k - 1].addr))
+            return too_many(c, i);
+    return true;
+}
+
+/* Geth's names and the specification's for the same field. */
+static bool block_overrides(struct call *c, size_t i, const json_t *o, struct header *h)
+{
+    if (o == NULL)
+        return true;
+    if (!json_is_object(o)) {
+        call_fail(c, RPC_PARAMS, "invalid argument %zu: not an object", i);
+        return false;
+    }
+    const json_t *randao = json_object_get(o, "prevRandao");
+    if (randao == NULL)
+        randao = json_object_get(o, "random");
+    if (randao != NULL && !val_hash(c, i, randao, &h->mix_hash))
+        return false;
+    return opt_u64(c, i, o, "number", &h->number, NULL) &&
+           opt_u64(c, i, o, "time", &h->timestamp, NULL) &&
+           opt_u64(c, i, o, "gasLimit", &h->gas_limit, NULL) &&
+           opt_address(c, i, o, "feeRecipient", &h->coinbase, NULL) &&
+           opt_address(c, i, o, "coinbase", &h->coinbase, NULL) &&
+           opt_u256(c, i, o, "difficulty", &h->difficulty, NULL) &&
+           opt_u256(c, i, o, "baseFeePerGas", &h->base_fee, NULL) &&
+           opt_u256(c, i, o, "baseFee", &h->base_fee, NULL);
+}
+
+static bool env_open(struct call *c, struct chain_state *s, size_t i,
+                     const json_t *overrides, const json_t *block, struct call_env *env)
+{
+    const struct chain_block *b = s->block;
+    u256 parent_td = u256_sub(b->total_difficulty, b->block.header.difficulty);
+    env->state = s;
+    env->header = b->block.header;
+    if (!block_overrides(c, i + 1, block, &env->header) ||
+        !state_overrides(c, i, overrides, s, &env->patch))
+        return false;
+    env->rules = chain_rules_at(c->rpc->opt.chain, env->header.number,
+                                env->header.timestamp, &parent_td);
+    return true;
+}
+
+/* ---- running ---- */
+
+static mt_err run(struct call *c, struct call_env *env, const struct tx *tx,
+                  unsigned flags, struct tx_outcome *out, struct mt_diag *diag)
+{
+    struct block_exec_in in = {
+        .rules = &env->rules,
+        .header = &env->header,
+        .reader = &env->state->reader,
+        .crypto = crypto_native(),
+        .arena = c->arena,
+        .engine = VM_ENGINE_AUTO,
+        .seed = c->start_ns,
+        .should_stop = call_should_stop,
+        .stop_ctx = c,
+    };
+    *out = (struct tx_outcome){0};
+    struct block_exec *be = block_exec_new(&in);
+    if (be == NULL)
+        return mt_fail(diag, MT_ELIMIT, "out of memory for the call");
+    if (env->patch.account_num > 0)
+        MT_TRY(block_exec_patch(be, &env->patch));
+    return block_exec_tx(be, tx, flags, out, diag);
+}
+
+/* A call that names a price is held to the base fee, one that does not pays nothing. */
+static unsigned flags_of(const struct tx *tx)
+{
+    unsigned free_of_fees = u256_is_zero(tx->max_fee) ? EXEC_SKIP_FEES : 0;
+    return EXEC_SKIP_NONCE | EXEC_SKIP_EOA | EXEC_SKIP_GAS_CAPS | free_of_fees;
+}
+
+static const char *panic_text(uint64_t code)
+{
+    switch (code) {
+    case 0x00:
+        return "generic panic";
+    case 0x01:
+        return "assert(false)";
+    case 0x11:
+        return "arithmetic underflow or overflow";
+    case 0x12:
+        return "division or modulo by zero";
+    case 0x21:
+        return "enum overflow";
+    case 0x22:
+        return "invalid encoded storage byte array accessed";
+    case 0x31:
+        return "out-of-bounds array access; popping on an empty array";
+    case 0x32:
+        return "out-of-bounds access of an array or bytesN";
+    case 0x41:
+        return "out of memory";
+    case 0x51:
+        return "uninitialized function";
+    default:
+        return NULL;
+    }
+}
+
+/* "execution reverted" and what Error(string) or Panic(uint256) say. */
+static enum call_status fail_revert(struct call *c, slice data)
+{
+    static const uint8_t error_sel[4] = {0x08, 0xc3, 0x79, 0xa0};
+    static const uint8_t panic_sel[4] = {0x4e, 0x48, 0x7b, 0x71};
+    char text[400] = "execution reverted";
+    if (data.len >= 36 && memcmp(data.ptr, panic_sel, 4) == 0) {
+        u256 code = u256_load_be(data.ptr + 4);
+        const char *why = u256_is_u64(code) ? panic_text(code.w[0]) : NULL;
+        if (why != NULL)
+            mt_fmt(text, sizeof(text), "execution reverted: %s", why);
+        else
+            mt_fmt(text, sizeof(text), "execution reverted: unknown panic code: %s",
+                   u256_hex(code).s);
+    } else if (data.len >= 68 && memcmp(data.ptr, error_sel, 4) == 0) {
+        uint64_t at = u256_to_u64_sat(u256_load_be(data.ptr + 4));
+        uint64_t room = data.len - 4;
+        if (at <= room - 32) {
+            uint64_t len = u256_to_u64_sat(u256_load_be(data.ptr + 4 + at));
+            if (len <= room - 32 - at)
+                mt_fmt(text, sizeof(text), "execution reverted: %.*s",
+                       (int)MT_MIN(len, 300), (const char *)data.ptr + 4 + at + 32);
+        }
+    }
+    return call_fail_data(c, RPC_REVERT, data, text);
+}
+
+static enum call_status fail_run(struct call *c, mt_err err, const struct tx *tx,
+                                 const struct tx_outcome *o, const struct mt_diag *diag)
+{
+    if (err != MT_EINVALID_TX)
+        return call_error(c, err, diag);
+    const char *text = diag->text[0] != 0 ? diag->text : tx_error_text(o->error);
+    return call_fail(c, RPC_SERVER, "err: %s (supplied gas %llu)", text,
+                     (unsigned long long)tx->gas);
+}
+
+static enum call_status fail_halt(struct call *c, const struct tx_outcome *o)
+{
+    if (o->halt == VM_REVERT)
+        return fail_revert(c, o->output);
+    return call_fail(c, RPC_SERVER, "%s", vm_halt_text(o->halt));
+}
+
+enum call_status m_call(struct call *c)
+{
+    struct call_tx t;
+    struct block_arg at;
+    struct chain_state *s = NULL;
+    struct call_env env = {0};
+    struct tx_outcome o;
+    struct mt_diag diag = {0};
+    if (!args_num(c, 1, 4) || !arg_tx(c, 0, &t) || !arg_block(c, 1, true, &at))
+        return CALL_DONE;
+    enum call_status st = call_state(c, &at, &s);
+    if (s == NULL || !env_open(c, s, 2, arg(c, 2), arg(c, 3), &env))
+        return st;
+    uint64_t cap = c->rpc->opt.call_gas_max;
+    if (!t.has_gas || (cap > 0 && t.tx.gas > cap))
+        t.tx.gas = cap > 0 ? cap : UINT64_MAX / 2;
+    mt_err err = run(c, &env, &t.tx, flags_of(&t.tx) | EXEC_SKIP_L1_FEE, &o, &diag);
+    if (err != MT_OK)
+        return fail_run(c, err, &t.tx, &o, &diag);
+    if (o.halt != VM_SUCCESS)
+        return fail_halt(c, &o);
+    json_hex(&c->out, o.output.ptr, o.output.len);
+    return CALL_DONE;
+}
+
+/* ---- estimation ---- */
+
+struct probe {
+    bool ok;
+    enum vm_halt halt;
+    uint64_t gas_used, gas_refunded;
+    bool too_low; /* the transaction itself refuses this little gas */
+};
+
+/* One run with a gas limit; false after an error was written. */
+static bool probe_gas(struct call *c, struct call_env *env, struct call_tx *t,
+                      uint64_t gas, bool last, struct probe *out)
+{
+    struct tx_outcome o;
+    struct mt_diag diag = {0};
+    struct arena_mark mark = arena_mark(c->arena);
+    t->tx.gas = gas;
+    mt_err err = run(c, env, &t->tx, flags_of(&t->tx), &o, &diag);
+    *out = (struct probe){.ok = err == MT_OK && o.halt == VM_SUCCESS,
+                          .halt = o.halt,
+                          .gas_used = o.gas_used,
+                          .gas_refunded = o.gas_refunded};
+    bool fine = true;
+    if (err == MT_EINVALID_TX && (o.error == TX_INTRINSIC_GAS ||
+                                  o.error == TX_FLOOR_GAS || o.error == TX_L1_FEE_GAS)) {
+        out->too_low = true;
+    } else if (err != MT_OK) {
+        fail_run(c, err, &t->tx, &o, &diag);
+        fine = false;
+    } else if (last && o.halt != VM_SUCCESS && o.halt != VM_OUT_OF_GAS) {
+        fail_halt(c, &o);
+        fine = false;
+    }
+    arena_rewind(c->arena, mark);
+    return fine;
+}
+
+/* The most gas worth trying: what was asked for, the block's limit, what the sender can pay,
+ * the node's cap, and the limit of one transaction. */
+static bool gas_ceiling(struct call *c, struct call_env *env, struct call_tx *t,
+                        uint64_t *out)
+{
+    uint64_t hi = env->header.gas_limit, cap = c->rpc->opt.call_gas_max;
+    struct tx *tx = &t->tx;
+    struct account a;
+    bool exists;
+    if (t->has_gas && tx->gas >= TX_GAS)
+        hi = tx->gas;
+    if (!u256_is_zero(tx->max_fee)) {
+        mt_err err =
+            env->state->reader.account(env->state->reader.ctx, &tx->from, &a, &exists);
+        if (err != MT_OK) {
+            call_error(c, err, NULL);
+            return false;
+        }
+        for (size_t i = 0; i < env->patch.account_num; i++)
+            if (address_eq(&env->patch.accounts[i].addr, &tx->from))
+                a.balance = env->patch.accounts[i].balance;
+        if (u256_lt(a.balance, tx->value)) {
+            call_fail(c, RPC_SERVER, "insufficient funds for transfer");
+            return false;
+        }
+        u256 afford = u256_div(u256_sub(a.balance, tx->value), tx->max_fee);
+        hi = MT_MIN(hi, u256_to_u64_sat(afford));
+    }
+    if (cap > 0)
+        hi = MT_MIN(hi, cap);
+    if (env->rules.fork >= FORK_OSAKA && !env->rules.spec->l1_fee)
+        hi = MT_MIN(hi, OSAKA_TX_GAS_MAX);
+    *out = hi;
+    return true;
+}
+
+/* With an L1 data fee the encoding is what is paid for: the widest signature stands in. */
+static bool stand_in_encoding(struct call *c, struct tx *tx)
+{
+    struct buf raw;
+    tx->r = tx->s = U256_MAX;
+    tx->y_parity = 1;
+    tx->v = u256_from(36 + 2 * tx->chain_id);
+    buf_init_arena(&raw, c->arena, c->rpc->opt.body_max);
+    tx_encode(tx, &raw);
+    if (!buf_ok(&raw)) {
+        call_error(c, MT_ELIMIT, NULL);
+        return false;
+    }
+    tx->raw = buf_slice(&raw);
+    return true;
+}
+
+static bool search_gas(struct call *c, struct call_env *env, struct call_tx *t,
+                       uint64_t hi, uint64_t *out)
+{
+    struct probe p;
+    if (!probe_gas(c, env, t, hi, true, &p))
+        return false;
+    if (!p.ok) {
+        call_fail(c, RPC_SERVER, "gas required exceeds allowance (%llu)",
+                  (unsigned long long)hi);
+        return false;
+    }
+    uint64_t lo = p.gas_used > 0 ? p.gas_used - 1 : 0;
+    /* Most calls need what they used, their refund and the stipend, and a 64th more for
+     * inner calls; trying that first spares half of the search. */
+    uint64_t likely = (p.gas_used + p.gas_refunded + 2300) / 63 * 64 + 64;
+    if (likely < hi) {
+        if (!probe_gas(c, env, t, likely, false, &p))
+            return false;
+        if (p.ok)
+            hi = likely;
+        else
+            lo = likely;
+    }
+    if (lo + 1 < hi) {
+        if (!probe_gas(c, env, t, lo + 1, false, &p))
+            return false;
+        if (p.ok)
+            hi = lo + 1;
+        else
+            lo++;
+    }
+    for (unsigned i = 0; lo + 1 < hi && i < ESTIMATE_RUNS_MAX; i++) {
+        uint64_t mid = lo + (hi - lo) / 2;
+        if (mid > lo * 2 && lo > 0)
+            mid = lo * 2;
+        if (!probe_gas(c, env, t, mid, false, &p))
+            return false;
+        if (p.ok)
+            hi = mid;
+        else
+            lo = mid;
+    }
+    *out = hi;
+    return true;
+}
+
+bool estimate_gas(struct call *c, struct call_tx *t, struct chain_state *state,
+                  const json_t *overrides, uint64_t *out)
+{
+    struct call_env env = {0};
+    uint64_t hi;
+    if (!env_open(c, state, 2, overrides, NULL, &env))
+        return false;
+    if (env.rules.spec->l1_fee && !stand_in_encoding(c, &t->tx))
+        return false;
+    if (!gas_ceiling(c, &env, t, &hi))
+        return false;
+    return search_gas(c, &env, t, hi, out);
+}
+
+enum call_status m_estimate_gas(struct call *c)
+{
+    struct call_tx t;
+    struct block_arg at;
+    struct chain_state *s = NULL;
+    uint64_t gas;
+    if (!args_num(c, 1, 4) || !arg_tx(c, 0, &t) || !arg_block(c, 1, true, &at))
+        return CALL_DONE;
+    enum call_status st = call_state(c, &at, &s);
+    if (s != NULL && estimate_gas(c, &t, s, arg(c, 2), &gas))
+        json_hex_u64(&c->out, gas);
+    return st;
+}

@@ -1,0 +1,446 @@
+/* From a body to a reply. A body is parsed once; each call of it writes its whole reply object
+ * into a buffer of its own, so that calls of a batch may end in any order on any thread, and
+ * the request is answered when the last one has ended. A handler that fails after it began
+ * to write is no trouble: its buffer is rewound. */
+#include "rpc_int.h"
+#include <time.h>
+
+#define SPARE_MAX    64u
+#define KEEP_BUF_MAX (64u * 1024u)
+#define KEEP_ARENA   (8u * 1024u * 1024u)
+#define DEPTH_MAX    64u
+#define ID_SIZE_MAX  1024u
+#define INLINE_ARENA (64u * 1024u * 1024u)
+
+/* ---- requests ---- */
+
+struct request *request_new(struct rpc *r)
+{
+    struct request *q = r->spare;
+    if (q != NULL) {
+        struct buf keep = q->one.buf;
+        r->spare = q->next;
+        r->spare_num--;
+        memset(q, 0, sizeof(*q));
+        q->one.buf = keep;
+    } else {
+        q = mt_alloc(sizeof(*q));
+        buf_init(&q->one.buf, r->opt.reply_max);
+    }
+    q->rpc = r;
+    return q;
+}
+
+static void request_free(struct request *q)
+{
+    struct rpc *r = q->rpc;
+    if (q->calls != NULL && q->calls != &q->one) {
+        for (unsigned i = 0; i < q->call_num; i++)
+            buf_fini(&q->calls[i].buf);
+        mt_free(q->calls);
+    }
+    json_free(q->doc);
+    buf_reset(&q->one.buf);
+    if (r->spare_num < SPARE_MAX && q->one.buf.cap <= KEEP_BUF_MAX) {
+        q->next = r->spare;
+        r->spare = q;
+        r->spare_num++;
+        return;
+    }
+    buf_fini(&q->one.buf);
+    mt_free(q);
+}
+
+static void send_reply(struct request *q, struct buf *b)
+{
+    if (q->done != NULL)
+        q->done(q->done_ctx, b);
+    else
+        net_reply(q->rpc->net, q->ref, q->net_id, b);
+}
+
+static void write_error(struct buf *b, const json_t *id, int code, const char *text,
+                        const slice *data);
+
+/* Puts the replies of a batch together; those past the size limit become errors. */
+static void join_batch(struct request *q, struct buf *all)
+{
+    size_t size_max = q->rpc->opt.reply_max;
+    bool any = false;
+    for (unsigned i = 0; i < q->call_num; i++) {
+        struct call *c = &q->calls[i];
+        if (c->buf.len == 0)
+            continue;
+        buf_put_u8(all, any ? ',' : '[');
+        any = true;
+        if (all->len + c->buf.len + 2 > size_max)
+            write_error(all, c->id, RPC_TOO_LARGE, "response too large", NULL);
+        else
+            buf_put_slice(all, buf_slice(&c->buf));
+        buf_fini(&c->buf);
+    }
+    if (any)
+        buf_put_u8(all, ']');
+}
+
+static void request_end(struct request *q)
+{
+    if (!q->batch) {
+        send_reply(q, &q->one.buf);
+    } else {
+        struct buf all;
+        buf_init(&all, q->rpc->opt.reply_max + 1024u * q->call_num);
+        join_batch(q, &all);
+        send_reply(q, &all);
+        buf_fini(&all);
+    }
+    request_free(q);
+}
+
+static void request_less(struct request *q)
+{
+    if (--q->open == 0)
+        request_end(q);
+}
+
+/* ---- writing a reply ---- */
+
+static void put_id(struct buf *b, const json_t *id)
+{
+    char text[ID_SIZE_MAX];
+    size_t n = 0;
+    if (id != NULL && !json_is_null(id))
+        n = json_dumpb(id, text, sizeof(text), JSON_ENCODE_ANY | JSON_COMPACT);
+    if (n == 0 || n > sizeof(text))
+        buf_put(b, "null", 4);
+    else
+        buf_put(b, text, n);
+}
+
+static void write_head(struct buf *b, const json_t *id)
+{
+    buf_put_str(b, "{\"jsonrpc\":\"2.0\",\"id\":");
+    put_id(b, id);
+}
+
+static void write_error(struct buf *b, const json_t *id, int code, const char *text,
+                        const slice *data)
+{
+    struct json_out j = json_out(b);
+    write_head(b, id);
+    buf_printf(b, ",\"error\":{\"code\":%d,\"message\":", code);
+    json_str(&j, text);
+    if (data != NULL) {
+        buf_put_str(b, ",\"data\":");
+        j.comma = false;
+        json_hex(&j, data->ptr, data->len);
+    }
+    buf_put_str(b, "}}");
+}
+
+static enum call_status put_failure(struct call *c, int code, const char *text,
+                                    const slice *data)
+{
+    c->failed = true;
+    metric_add(METRIC_rpc_errors_total, c->rpc->opt.metric_net, 1);
+    buf_reset(&c->buf);
+    write_error(&c->buf, c->id, code, text, data);
+    if (!buf_ok(&c->buf)) {
+        buf_reset(&c->buf);
+        write_error(&c->buf, c->id, RPC_TOO_LARGE, "response too large", NULL);
+    }
+    return CALL_DONE;
+}
+
+enum call_status call_fail(struct call *c, int code, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    mt_vfmt(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    return put_failure(c, code, text, NULL);
+}
+
+enum call_status call_fail_data(struct call *c, int code, slice data, const char *text)
+{
+    return put_failure(c, code, text, &data);
+}
+
+enum call_status call_error(struct call *c, mt_err err, const struct mt_diag *diag)
+{
+    const char *text = log_err_text(err, diag);
+    switch (err) {
+    case MT_EINVAL:
+    case MT_EDECODE:
+        return call_fail(c, RPC_PARAMS, "%s", text);
+    case MT_ECANCELED:
+    case MT_ETIMEOUT:
+        if (c->rpc->stopping)
+            return call_fail(c, RPC_TIMEOUT, "the node is stopping");
+        return call_fail(c, RPC_TIMEOUT, "execution aborted (timeout = %llu ms)",
+                         (unsigned long long)c->rpc->opt.call_timeout_ms);
+    case MT_ELIMIT:
+    case MT_EBUSY:
+        return call_fail(c, RPC_LIMIT, "%s", text);
+    case MT_EIO:
+    case MT_ECORRUPT:
+    case MT_ENOMEM:
+        return call_fail(c, RPC_INTERNAL, "internal error: %s", text);
+    default:
+        return call_fail(c, RPC_SERVER, "%s", text);
+    }
+}
+
+/* ---- one call ---- */
+
+static void call_begin(struct call *c)
+{
+    buf_reset(&c->buf);
+    write_head(&c->buf, c->id);
+    buf_put_str(&c->buf, ",\"result\":");
+    c->out = json_out(&c->buf);
+    c->failed = false;
+}
+
+/* The reply object is complete, unless it went over its limit or nobody wants it. */
+static void call_seal(struct call *c)
+{
+    if (!c->failed)
+        buf_put_u8(&c->buf, '}');
+    if (!buf_ok(&c->buf))
+        call_fail(c, RPC_TOO_LARGE, "response too large");
+    if (c->id == NULL)
+        buf_reset(&c->buf);
+}
+
+static void call_end(struct call *c)
+{
+    call_seal(c);
+    mt_free(c->handoff);
+    c->handoff = NULL;
+    metric_observe_ns(METRIC_rpc_duration_seconds, c->rpc->opt.metric_net,
+                      clock_mono_ns() - c->start_ns);
+    request_less(c->req);
+}
+
+void call_later(struct call *c)
+{
+    c->rpc->later_num++;
+}
+
+void call_finish(struct call *c)
+{
+    c->rpc->later_num--;
+    call_end(c);
+}
+
+bool call_should_stop(void *ctx)
+{
+    const struct call *c = ctx;
+    return c->rpc->stopping || clock_mono_ns() > c->deadline_ns;
+}
+
+/* ---- readers ---- */
+
+/* Back on the loop. */
+static void reader_back(struct task *task)
+{
+    struct call *c = (struct call *)((char *)task - offsetof(struct call, task));
+    struct rpc *r = c->rpc;
+    r->reader_num--;
+    metric_move(METRIC_rpc_in_flight, r->opt.metric_net, -1);
+    head_view_drop(c->view);
+    c->view = r->view;
+    c->on_reader = false;
+    c->arena = &r->arena;
+    if (c->after != NULL && !c->failed) {
+        call_begin(c);
+        enum call_status st = c->after(c);
+        arena_reset(&r->arena);
+        if (st == CALL_LATER)
+            return;
+    }
+    call_end(c);
+}
+
+void rpc_post(struct rpc *r, struct task *task)
+{
+    static const struct timespec pause = {.tv_nsec = 100000};
+    /* What is in flight is bounded; a full mailbox empties soon. */
+    while (mailbox_post(r->opt.to_loop, task) == MT_EBUSY)
+        nanosleep(&pause, NULL);
+}
+
+static void reader_run(struct job *job, unsigned worker_idx)
+{
+    struct call *c = (struct call *)job;
+    struct rpc *r = c->rpc;
+    c->arena = &r->reader_arenas[worker_idx];
+    c->deadline_ns = clock_mono_ns() + r->opt.call_timeout_ms * 1000000u;
+    if (clock_mono_ns() - c->start_ns > 4 * r->opt.call_timeout_ms * 1000000u) {
+        call_fail(c, RPC_TIMEOUT, "the node is too busy: the call waited too long");
+    } else {
+        call_begin(c);
+        enum call_status st = c->method->run(c);
+        MT_ASSERT(st == CALL_DONE);
+    }
+    if (c->has_state)
+        chain_state_close(&c->state);
+    c->has_state = false;
+    if (c->arena->size > KEEP_ARENA)
+        arena_fini(c->arena);
+    else
+        arena_reset(c->arena);
+    c->task.run = reader_back;
+    rpc_post(r, &c->task);
+}
+
+static void to_reader(struct call *c)
+{
+    struct rpc *r = c->rpc;
+    c->on_reader = true;
+    c->view = r->view;
+    c->job.run = reader_run;
+    if (r->reader_num >= r->opt.readers_max ||
+        workers_submit(r->opt.readers, &c->job) != MT_OK) {
+        c->on_reader = false;
+        call_fail(c, RPC_LIMIT, "too many calls in progress: try again later");
+        call_end(c);
+        return;
+    }
+    head_view_hold(r->view);
+    r->reader_num++;
+    metric_move(METRIC_rpc_in_flight, r->opt.metric_net, 1);
+}
+
+/* ---- parsing ---- */
+
+static const char *request_fault(const json_t *obj, const json_t **id, const char **name,
+                                 const json_t **params)
+{
+    *id = json_object_get(obj, "id");
+    *params = json_object_get(obj, "params");
+    if (*id != NULL && !json_is_string(*id) && !json_is_number(*id) &&
+        !json_is_null(*id)) {
+        *id = NULL;
+        return "invalid request: id must be a string, a number or null";
+    }
+    if (*id != NULL && json_is_string(*id) && json_string_length(*id) > ID_SIZE_MAX / 8) {
+        *id = NULL;
+        return "invalid request: id too long";
+    }
+    const char *version = json_string_value(json_object_get(obj, "jsonrpc"));
+    *name = json_string_value(json_object_get(obj, "method"));
+    if (version == NULL || strcmp(version, "2.0") != 0)
+        return "invalid request: jsonrpc must be \"2.0\"";
+    if (*name == NULL)
+        return "invalid request: method missing";
+    return NULL;
+}
+
+static void run_call(struct call *c, const json_t *obj)
+{
+    static const json_t null_id = {.type = JSON_NULL, .refcount = (size_t)-1};
+    struct rpc *r = c->rpc;
+    const char *name = NULL;
+    const char *fault = "invalid request: not an object";
+    c->start_ns = clock_mono_ns();
+    c->arena = &r->arena;
+    c->view = r->view;
+    metric_add(METRIC_rpc_requests_total, r->opt.metric_net, 1);
+    if (json_is_object(obj))
+        fault = request_fault(obj, &c->id, &name, &c->params);
+    if (fault != NULL) {
+        if (c->id == NULL)
+            c->id = &null_id;
+        call_fail(c, RPC_REQUEST, "%s", fault);
+        call_end(c);
+        return;
+    }
+    c->method = rpc_find(r, name);
+    if (c->method == NULL) {
+        call_fail(c, RPC_METHOD, "the method %.100s does not exist/is not available",
+                  name);
+    } else if (json_is_object(c->params)) {
+        call_fail(c, RPC_PARAMS, "non-array args");
+    } else if (c->params != NULL && !json_is_array(c->params) &&
+               !json_is_null(c->params)) {
+        call_fail(c, RPC_PARAMS, "non-array args");
+    } else if (r->stopping) {
+        call_fail(c, RPC_TIMEOUT, "the node is stopping");
+    } else {
+        if (!json_is_array(c->params))
+            c->params = NULL;
+        enum call_status st = CALL_TO_READER;
+        if (c->method->where == RPC_INLINE) {
+            call_begin(c);
+            st = c->method->run(c);
+            arena_reset(&r->arena);
+        }
+        if (st == CALL_TO_READER)
+            to_reader(c);
+        if (st != CALL_DONE)
+            return;
+    }
+    call_end(c);
+}
+
+static void refuse(struct request *q, int code, const char *text)
+{
+    write_error(&q->one.buf, NULL, code, text, NULL);
+    metric_add(METRIC_rpc_errors_total, q->rpc->opt.metric_net, 1);
+    q->batch = false;
+    request_end(q);
+}
+
+static void run_batch(struct request *q)
+{
+    struct rpc *r = q->rpc;
+    size_t n = json_array_size(q->doc);
+    if (n == 0) {
+        refuse(q, RPC_REQUEST, "empty batch");
+        return;
+    }
+    if (n > r->opt.batch_max) {
+        char text[96];
+        mt_fmt(text, sizeof(text), "batch too large: %zu calls, at most %u", n,
+               r->opt.batch_max);
+        refuse(q, RPC_REQUEST, text);
+        return;
+    }
+    q->batch = true;
+    q->call_num = (unsigned)n;
+    q->open = q->call_num + 1; /* one for this function */
+    q->calls = mt_alloc(n * sizeof(*q->calls));
+    for (unsigned i = 0; i < q->call_num; i++) {
+        struct call *c = &q->calls[i];
+        c->rpc = r;
+        c->req = q;
+        buf_init(&c->buf, r->opt.reply_max);
+        run_call(c, json_array_get(q->doc, i));
+    }
+    request_less(q);
+}
+
+void rpc_request(struct rpc *r, struct request *q, slice body)
+{
+    struct mt_diag diag = {0};
+    mt_err err = json_parse(body, r->opt.body_max, DEPTH_MAX, &q->doc, &diag);
+    if (err != MT_OK) {
+        q->doc = NULL;
+        char text[MT_DIAG_TEXT_MAX + 32];
+        mt_fmt(text, sizeof(text), "parse error: %s", log_err_text(err, &diag));
+        refuse(q, RPC_PARSE, text);
+        return;
+    }
+    if (json_is_array(q->doc)) {
+        run_batch(q);
+        return;
+    }
+    q->call_num = q->open = 1;
+    q->calls = &q->one;
+    q->one.rpc = r;
+    q->one.req = q;
+    run_call(&q->one, q->doc);
+}

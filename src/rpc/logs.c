@@ -1,0 +1,444 @@
+/* Log queries: the filter object, eth_getLogs, and filters that are polled. A polled filter
+ * keeps the last block it has told about; what is new is a query from there on. */
+#include "rpc_int.h"
+
+#define PENDING_KEEP  4096u
+#define INLINE_BLOCKS 8u
+
+enum filter_kind { FILTER_LOGS, FILTER_BLOCKS, FILTER_PENDING };
+
+struct filter {
+    struct filter *next;
+    uint64_t id;
+    enum filter_kind kind;
+    struct log_query query; /* in arena */
+    struct arena arena;
+    uint64_t told;     /* number of the last block told about */
+    uint64_t asked_ms; /* for removal when idle */
+    hash32 *hashes;    /* pending transactions since the last question */
+    size_t hash_num;
+};
+
+/* ---- the filter object ---- */
+
+static bool too_many(struct call *c, const char *what)
+{
+    call_fail(c, RPC_PARAMS, "invalid argument 0: exceed max %s (%zu)", what,
+              c->rpc->opt.log_terms_max);
+    return false;
+}
+
+static bool addresses(struct call *c, const json_t *v, struct log_filter *f)
+{
+    size_t n = json_is_array(v) ? json_array_size(v) : 1;
+    address *list = arena_zalloc(c->arena, n + 1, sizeof(*list));
+    if (n > c->rpc->opt.log_terms_max || list == NULL)
+        return too_many(c, "addresses");
+    if (!json_is_array(v)) {
+        if (!val_address(c, 0, v, &list[0]))
+            return false;
+    } else {
+        for (size_t i = 0; i < n; i++)
+            if (!val_address(c, 0, json_array_get(v, i), &list[i]))
+                return false;
+    }
+    f->addrs = list;
+    f->addr_num = n;
+    return true;
+}
+
+static bool topic_position(struct call *c, const json_t *v, struct log_filter *f,
+                           size_t pos)
+{
+    size_t n = json_is_array(v) ? json_array_size(v) : 1;
+    hash32 *list = arena_zalloc(c->arena, n + 1, sizeof(*list));
+    if (n > c->rpc->opt.log_terms_max || list == NULL)
+        return too_many(c, "topics");
+    for (size_t i = 0; i < n; i++) {
+        const json_t *t = json_is_array(v) ? json_array_get(v, i) : v;
+        if (json_is_null(t)) { /* null among alternatives: anything */
+            n = 0;
+            break;
+        }
+        if (!val_hash(c, 0, t, &list[i]))
+            return false;
+    }
+    f->topics[pos] = list;
+    f->topic_num[pos] = n;
+    return true;
+}
+
+static bool topics(struct call *c, const json_t *v, struct log_filter *f)
+{
+    size_t n = json_array_size(v);
+    if (!json_is_array(v) || n > 4) {
+        call_fail(c, RPC_PARAMS, "invalid argument 0: exceed max topics (4)");
+        return false;
+    }
+    f->topic_positions = n;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *t = json_array_get(v, i);
+        if (!json_is_null(t) && !topic_position(c, t, f, i))
+            return false;
+    }
+    return true;
+}
+
+static const json_t *field(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_null(v) ? NULL : v;
+}
+
+static bool range_end(struct call *c, const json_t *v, bool *has, uint64_t *out)
+{
+    struct block_arg at;
+    if (v == NULL)
+        return true;
+    if (!json_is_string(v) || json_string_length(v) == 66) {
+        call_fail(c, RPC_PARAMS, "invalid argument 0: not a block number or tag");
+        return false;
+    }
+    if (!val_block(c, 0, v, &at))
+        return false;
+    *has = true;
+    *out = at.number;
+    return true;
+}
+
+bool val_log_query(struct call *c, const json_t *v, struct log_query *q)
+{
+    *q = (struct log_query){0};
+    q->from = q->to = c->view->head->block.header.number;
+    if (!json_is_object(v)) {
+        call_fail(c, RPC_PARAMS, "invalid argument 0: not an object");
+        return false;
+    }
+    const json_t *hash = field(v, "blockHash");
+    const json_t *from = field(v, "fromBlock"), *to = field(v, "toBlock");
+    if (hash != NULL && (from != NULL || to != NULL)) {
+        call_fail(c, RPC_PARAMS,
+                  "invalid argument 0: cannot specify both BlockHash and "
+                  "FromBlock/ToBlock, choose one or the other");
+        return false;
+    }
+    q->by_hash = hash != NULL;
+    if (hash != NULL && !val_hash(c, 0, hash, &q->hash))
+        return false;
+    if (!range_end(c, from, &q->has_from, &q->from) ||
+        !range_end(c, to, &q->has_to, &q->to))
+        return false;
+    const json_t *a = field(v, "address"), *t = field(v, "topics");
+    return (a == NULL || addresses(c, a, &q->filter)) &&
+           (t == NULL || topics(c, t, &q->filter));
+}
+
+bool log_filter_copy(struct arena *a, const struct log_filter *in, struct log_filter *out)
+{
+    *out = *in;
+    out->addrs = arena_copy(a, in->addrs, in->addr_num * sizeof(address));
+    bool ok = out->addrs != NULL;
+    for (size_t i = 0; i < 4; i++) {
+        out->topics[i] = arena_copy(a, in->topics[i], in->topic_num[i] * sizeof(hash32));
+        ok = ok && out->topics[i] != NULL;
+    }
+    return ok;
+}
+
+/* ---- scanning ---- */
+
+struct scan {
+    struct call *c;
+    size_t num;
+    bool full;
+    uint64_t full_at; /* block whose logs went over the limit */
+};
+
+static bool take_log(void *ctx, const struct chain_block *b, uint32_t tx_idx,
+                     uint32_t log_idx, const struct log *log)
+{
+    struct scan *s = ctx;
+    struct call *c = s->c;
+    if (b->block.header.number > c->view->head->block.header.number)
+        return false;
+    if (s->num >= c->rpc->opt.logs_max || !buf_ok(&c->buf)) {
+        s->full = true;
+        s->full_at = b->block.header.number;
+        return false;
+    }
+    s->num++;
+    wire_log(&c->out, b, tx_idx, log_idx, log, false);
+    return true;
+}
+
+static enum call_status scan_block(struct call *c, const struct log_query *q)
+{
+    struct block_arg at = {.kind = BLOCK_HASH, .hash = q->hash};
+    struct chain_block *b;
+    uint32_t log_idx = 0;
+    if (!block_find(c, &at, &b))
+        return CALL_DONE;
+    if (b == NULL)
+        return call_fail(c, RPC_SERVER, "unknown block");
+    json_arr(&c->out);
+    for (uint32_t i = 0; i < b->block.tx_num; i++)
+        for (size_t k = 0; k < b->receipts[i].log_num; k++, log_idx++)
+            if (log_filter_match(&q->filter, &b->receipts[i].logs[k]))
+                wire_log(&c->out, b, i, log_idx, &b->receipts[i].logs[k], false);
+    json_arr_end(&c->out);
+    chain_block_drop(b);
+    return CALL_DONE;
+}
+
+enum call_status logs_scan(struct call *c, const struct log_query *q)
+{
+    uint64_t head = c->view->head->block.header.number;
+    uint64_t range_max = c->rpc->opt.logs_range_max;
+    struct scan s = {.c = c};
+    if (q->by_hash)
+        return scan_block(c, q);
+    if (q->from > q->to)
+        return call_fail(c, RPC_PARAMS, "invalid block range params");
+    if (q->to > head)
+        return call_fail(c, RPC_PARAMS, "block range extends beyond current head block");
+    if (range_max > 0 && q->to - q->from >= range_max)
+        return call_fail(c, RPC_LIMIT,
+                         "query exceeds max block range %llu: try [0x%llx, 0x%llx]",
+                         (unsigned long long)range_max, (unsigned long long)q->from,
+                         (unsigned long long)(q->from + range_max - 1));
+    json_arr(&c->out);
+    mt_err err = chain_scan_logs(c->rpc->opt.chain, &q->filter, q->from, q->to, take_log,
+                                 &s, call_should_stop, c);
+    if (err != MT_OK)
+        return call_error(c, err, NULL);
+    if (s.full && s.full_at > q->from)
+        return call_fail(c, RPC_LIMIT,
+                         "query returned more than %zu results: try [0x%llx, 0x%llx]",
+                         c->rpc->opt.logs_max, (unsigned long long)q->from,
+                         (unsigned long long)(s.full_at - 1));
+    if (s.full)
+        return call_fail(c, RPC_LIMIT,
+                         "query returned more than %zu results in one block",
+                         c->rpc->opt.logs_max);
+    json_arr_end(&c->out);
+    return CALL_DONE;
+}
+
+enum call_status m_logs(struct call *c)
+{
+    struct log_query q;
+    if (!args_num(c, 1, 1) || !val_log_query(c, arg(c, 0), &q))
+        return CALL_DONE;
+    return logs_scan(c, &q);
+}
+
+/* ---- filters ---- */
+
+static void filter_drop(struct rpc *r, struct filter **at)
+{
+    struct filter *f = *at;
+    *at = f->next;
+    r->filter_num--;
+    arena_fini(&f->arena);
+    mt_free(f->hashes);
+    mt_free(f);
+}
+
+void filters_free(struct rpc *r)
+{
+    while (r->filters != NULL)
+        filter_drop(r, &r->filters);
+}
+
+static void drop_idle(struct rpc *r, uint64_t now_ms)
+{
+    struct filter **at = &r->filters;
+    while (*at != NULL) {
+        if (now_ms - (*at)->asked_ms > r->opt.filter_idle_ms)
+            filter_drop(r, at);
+        else
+            at = &(*at)->next;
+    }
+}
+
+static enum call_status add_filter(struct call *c, enum filter_kind kind,
+                                   const struct log_query *q)
+{
+    struct rpc *r = c->rpc;
+    uint64_t now_ms = clock_mono_ns() / 1000000u;
+    drop_idle(r, now_ms);
+    if (r->filter_num >= r->opt.filters_max)
+        return call_fail(c, RPC_LIMIT, "too many filters (max %u)", r->opt.filters_max);
+    struct filter *f = mt_alloc(sizeof(*f));
+    arena_init(&f->arena, 1u << 20);
+    f->kind = kind;
+    f->told = c->view->head->block.header.number;
+    f->asked_ms = now_ms;
+    if (random_bytes(&f->id, sizeof(f->id)) != MT_OK)
+        f->id = now_ms;
+    if (q != NULL) {
+        f->query = *q;
+        if (!log_filter_copy(&f->arena, &q->filter, &f->query.filter)) {
+            arena_fini(&f->arena);
+            mt_free(f);
+            return call_fail(c, RPC_LIMIT, "filter too large");
+        }
+    }
+    f->next = r->filters;
+    r->filters = f;
+    r->filter_num++;
+    json_hex_u64(&c->out, f->id);
+    return CALL_DONE;
+}
+
+enum call_status m_new_filter(struct call *c)
+{
+    struct log_query q;
+    if (!args_num(c, 1, 1) || !val_log_query(c, arg(c, 0), &q))
+        return CALL_DONE;
+    return add_filter(c, FILTER_LOGS, &q);
+}
+
+enum call_status m_new_block_filter(struct call *c)
+{
+    return add_filter(c, FILTER_BLOCKS, NULL);
+}
+
+enum call_status m_new_pending_filter(struct call *c)
+{
+    return add_filter(c, FILTER_PENDING, NULL);
+}
+
+static struct filter **find_filter(struct call *c)
+{
+    uint64_t id;
+    if (!args_num(c, 1, 1) || !arg_u64(c, 0, &id))
+        return NULL;
+    for (struct filter **at = &c->rpc->filters; *at != NULL; at = &(*at)->next)
+        if ((*at)->id == id)
+            return at;
+    call_fail(c, RPC_SERVER, "filter not found");
+    return NULL;
+}
+
+enum call_status m_uninstall_filter(struct call *c)
+{
+    uint64_t id;
+    if (!args_num(c, 1, 1) || !arg_u64(c, 0, &id))
+        return CALL_DONE;
+    struct filter **at = &c->rpc->filters;
+    while (*at != NULL && (*at)->id != id)
+        at = &(*at)->next;
+    json_bool(&c->out, *at != NULL);
+    if (*at != NULL)
+        filter_drop(c->rpc, at);
+    return CALL_DONE;
+}
+
+static enum call_status new_blocks(struct call *c, struct filter *f)
+{
+    uint64_t head = c->view->head->block.header.number;
+    uint64_t from = MT_MIN(f->told, head) + 1;
+    if (head + 1 - from > 1024)
+        from = head - 1023;
+    json_arr(&c->out);
+    for (uint64_t n = from; n <= head; n++) {
+        hash32 h;
+        if (chain_canonical_hash(c->rpc->opt.chain, n, &h) == MT_OK)
+            json_hash(&c->out, &h);
+    }
+    json_arr_end(&c->out);
+    f->told = head;
+    return CALL_DONE;
+}
+
+/* A query of more than a few blocks goes to a reader, in memory of its own. */
+static enum call_status scan_somewhere(struct call *c, const struct log_query *q)
+{
+    size_t size = sizeof(*q) + 5 * 16 + q->filter.addr_num * sizeof(address);
+    struct arena a;
+    if (q->by_hash || q->from > q->to || q->to - q->from < INLINE_BLOCKS) {
+        c->deadline_ns = c->start_ns + c->rpc->opt.call_timeout_ms * 1000000u;
+        return logs_scan(c, q);
+    }
+    for (size_t i = 0; i < 4; i++)
+        size += q->filter.topic_num[i] * sizeof(hash32);
+    size += 1024; /* alignment and the arena's own header */
+    struct log_query *copy = mt_alloc(size);
+    *copy = *q;
+    arena_init_fixed(&a, copy + 1, size - sizeof(*copy));
+    c->handoff = copy;
+    if (!log_filter_copy(&a, &q->filter, &copy->filter))
+        return call_error(c, MT_ELIMIT, NULL);
+    return CALL_TO_READER;
+}
+
+static enum call_status new_logs(struct call *c, struct filter *f)
+{
+    uint64_t head = c->view->head->block.header.number;
+    struct log_query q = f->query;
+    q.by_hash = false;
+    q.from = MT_MIN(f->told, head) + 1;
+    if (f->query.has_from)
+        q.from = MT_MAX(q.from, f->query.from);
+    q.to =
+        f->query.has_to && f->query.to > f->query.from ? MT_MIN(head, f->query.to) : head;
+    uint64_t range_max = c->rpc->opt.logs_range_max;
+    if (range_max > 0 && q.to - q.from >= range_max)
+        q.to = q.from + range_max - 1;
+    f->told = MT_MAX(q.to, f->told);
+    if (q.from > q.to) {
+        json_raw(&c->out, slice_str("[]"));
+        return CALL_DONE;
+    }
+    return scan_somewhere(c, &q);
+}
+
+enum call_status m_filter_changes(struct call *c)
+{
+    if (c->on_reader)
+        return logs_scan(c, c->handoff);
+    struct filter **at = find_filter(c);
+    if (at == NULL)
+        return CALL_DONE;
+    struct filter *f = *at;
+    f->asked_ms = clock_mono_ns() / 1000000u;
+    if (f->kind == FILTER_BLOCKS)
+        return new_blocks(c, f);
+    if (f->kind == FILTER_LOGS)
+        return new_logs(c, f);
+    json_arr(&c->out);
+    for (size_t i = 0; i < f->hash_num; i++)
+        json_hash(&c->out, &f->hashes[i]);
+    json_arr_end(&c->out);
+    f->hash_num = 0;
+    return CALL_DONE;
+}
+
+enum call_status m_filter_logs(struct call *c)
+{
+    if (c->on_reader)
+        return logs_scan(c, c->handoff);
+    struct filter **at = find_filter(c);
+    if (at == NULL)
+        return CALL_DONE;
+    struct filter *f = *at;
+    f->asked_ms = clock_mono_ns() / 1000000u;
+    if (f->kind != FILTER_LOGS)
+        return call_fail(c, RPC_SERVER, "filter not found");
+    struct log_query q = f->query;
+    uint64_t head = c->view->head->block.header.number;
+    q.to = f->query.has_to ? MT_MIN(q.to, head) : head;
+    return scan_somewhere(c, &q);
+}
+
+void filters_pending(struct rpc *r, const hash32 *hash)
+{
+    for (struct filter *f = r->filters; f != NULL; f = f->next) {
+        if (f->kind != FILTER_PENDING || f->hash_num == PENDING_KEEP)
+            continue;
+        if (f->hashes == NULL)
+            f->hashes = mt_alloc(PENDING_KEEP * sizeof(*f->hashes));
+        f->hashes[f->hash_num++] = *hash;
+    }
+}

@@ -1,0 +1,256 @@
+/* Options, the table of methods, and life from start to stop. */
+#include "rpc_int.h"
+#include <stdlib.h>
+
+#define X(name, handler, where, cost, help) {#name, handler, RPC_##where, cost, help},
+const struct method rpc_methods[] = {
+#include "methods.def"
+};
+#undef X
+const size_t rpc_method_num = MT_ARRAY_LEN(rpc_methods);
+
+/* Names in order, made once; the table itself is in the order of reading. */
+static const struct method *sorted[MT_ARRAY_LEN(rpc_methods)];
+
+static int by_name(const void *a, const void *b)
+{
+    const struct method *x = *(const struct method *const *)a;
+    const struct method *y = *(const struct method *const *)b;
+    return strcmp(x->name, y->name);
+}
+
+static void sort_once(void)
+{
+    if (sorted[0] != NULL)
+        return;
+    for (size_t i = 0; i < rpc_method_num; i++)
+        sorted[i] = &rpc_methods[i];
+    qsort(sorted, rpc_method_num, sizeof(sorted[0]), by_name);
+}
+
+const struct method *rpc_find(const struct rpc *r, const char *name)
+{
+    size_t lo = 0, hi = rpc_method_num;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        int d = strcmp(name, sorted[mid]->name);
+        if (d == 0)
+            return r->enabled[sorted[mid] - rpc_methods] ? sorted[mid] : NULL;
+        if (d < 0)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return NULL;
+}
+
+void rpc_options_default(struct rpc_options *opt)
+{
+    static const char *const apis[] = {"eth",    "net", "web3", "debug",
+                                       "txpool", "rpc", "metis"};
+    *opt = (struct rpc_options){
+        .client_version = "metisd",
+        .apis = apis,
+        .api_num = MT_ARRAY_LEN(apis),
+        .body_max = 5u * 1024u * 1024u,
+        .batch_max = 1000,
+        .reply_max = 25u * 1024u * 1024u,
+        .readers_max = 1024,
+        .call_gas_max = 50000000,
+        .call_timeout_ms = 5000,
+        .call_memory_max = (size_t)512 * 1024 * 1024,
+        .logs_range_max = 100000,
+        .logs_max = 20000,
+        .log_terms_max = 1000,
+        .subs_conn_max = 100,
+        .filters_max = 1000,
+        .filter_idle_ms = 300000,
+        .metric_net = METRIC_NODE,
+    };
+}
+
+static bool has_namespace(const char *method, const char *ns)
+{
+    size_t n = strlen(ns);
+    return strncmp(method, ns, n) == 0 && method[n] == '_';
+}
+
+/* Names that belong to modules which are not there yet are accepted and open nothing. */
+static bool known_namespace(const char *ns)
+{
+    static const char *const future[] = {"trace", "ots",     "erigon", "rollup",
+                                         "mvm",   "testing", "admin"};
+    for (size_t i = 0; i < MT_ARRAY_LEN(future); i++)
+        if (strcmp(ns, future[i]) == 0)
+            return true;
+    for (size_t i = 0; i < rpc_method_num; i++)
+        if (has_namespace(rpc_methods[i].name, ns))
+            return true;
+    return false;
+}
+
+mt_err rpc_new(const struct rpc_options *opt, struct head_view *view, struct rpc **out,
+               struct mt_diag *diag)
+{
+    for (size_t i = 0; i < opt->api_num; i++)
+        if (!known_namespace(opt->apis[i]))
+            return mt_fail(diag, MT_EINVAL, "rpc: no namespace is named %s",
+                           opt->apis[i]);
+    sort_once();
+    struct rpc *r = mt_alloc(sizeof(*r));
+    r->opt = *opt;
+    r->enabled = mt_alloc(rpc_method_num * sizeof(*r->enabled));
+    for (size_t m = 0; m < rpc_method_num; m++)
+        for (size_t i = 0; i < opt->api_num; i++)
+            if (has_namespace(rpc_methods[m].name, opt->apis[i]))
+                r->enabled[m] = true;
+    arena_init(&r->arena, opt->call_memory_max);
+    unsigned n = workers_count(opt->readers);
+    r->reader_arenas = mt_alloc(n * sizeof(*r->reader_arenas));
+    for (unsigned i = 0; i < n; i++)
+        arena_init(&r->reader_arenas[i], opt->call_memory_max);
+    head_view_hold(view);
+    r->view = view;
+    r->dev = dev_new(r);
+    *out = r;
+    return MT_OK;
+}
+
+void rpc_attach(struct rpc *r, struct net_server *net)
+{
+    r->net = net;
+}
+
+static void on_request(void *ctx, struct net_ref ref, uint64_t req_id, slice body,
+                       bool websocket)
+{
+    struct rpc *r = ctx;
+    struct request *q = request_new(r);
+    q->ref = ref;
+    q->net_id = req_id;
+    q->websocket = websocket;
+    rpc_request(r, q, body);
+}
+
+static bool on_get(void *ctx, slice path, unsigned *status, const char **content_type,
+                   struct buf *body)
+{
+    struct rpc *r = ctx;
+    return r->opt.on_get != NULL &&
+           r->opt.on_get(r->opt.on_get_ctx, path, status, content_type, body);
+}
+
+static void on_close(void *ctx, struct net_ref ref, bool websocket)
+{
+    if (websocket)
+        sub_gone(ctx, ref);
+}
+
+struct net_callbacks rpc_net_callbacks(void)
+{
+    return (struct net_callbacks){
+        .on_request = on_request,
+        .on_get = on_get,
+        .on_close = on_close,
+    };
+}
+
+void rpc_handle(struct rpc *r, slice body, rpc_done_fn *done, void *ctx)
+{
+    struct request *q = request_new(r);
+    q->done = done;
+    q->done_ctx = ctx;
+    rpc_request(r, q, body);
+}
+
+static void drop_head_state(struct rpc *r)
+{
+    if (r->has_head_state)
+        chain_state_close(&r->head_state);
+    r->has_head_state = false;
+}
+
+void rpc_update(struct rpc *r, const struct chain_update *u)
+{
+    drop_head_state(r);
+    head_view_hold(u->view);
+    head_view_drop(r->view);
+    r->view = u->view;
+    sub_update(r, u);
+}
+
+void rpc_pending(struct rpc *r, struct pool_tx *tx)
+{
+    sub_pending(r, tx);
+}
+
+void rpc_stop(struct rpc *r)
+{
+    r->stopping = true;
+}
+
+bool rpc_idle(const struct rpc *r)
+{
+    return r->reader_num == 0 && r->later_num == 0;
+}
+
+void rpc_free(struct rpc *r)
+{
+    if (r == NULL)
+        return;
+    drop_head_state(r);
+    sub_free(r);
+    dev_free(r->dev);
+    while (r->spare != NULL) {
+        struct request *q = r->spare;
+        r->spare = q->next;
+        buf_fini(&q->one.buf);
+        mt_free(q);
+    }
+    for (unsigned i = 0; i < workers_count(r->opt.readers); i++)
+        arena_fini(&r->reader_arenas[i]);
+    mt_free(r->reader_arenas);
+    arena_fini(&r->arena);
+    head_view_drop(r->view);
+    mt_free(r->enabled);
+    mt_free(r);
+}
+
+void rpc_write_docs(struct buf *out)
+{
+    sort_once();
+    buf_put_str(out,
+                "# JSON-RPC methods\n"
+                "Generated from src/rpc/methods.def. INLINE calls run on the event "
+                "loop, READER calls on the reader threads with a snapshot, a gas cap "
+                "and a time limit of their own.\n\n"
+                "| method | place | cost | what it does |\n|---|---|---|---|\n");
+    for (size_t i = 0; i < rpc_method_num; i++)
+        buf_printf(out, "| %s | %s | %u | %s |\n", sorted[i]->name,
+                   sorted[i]->where == RPC_INLINE ? "inline" : "reader", sorted[i]->cost,
+                   sorted[i]->help);
+    buf_put_str(out, "\n## Error codes\n| code | meaning |\n|---|---|\n");
+#define X(name, code, text) buf_printf(out, "| %d | %s |\n", code, text);
+    RPC_ERRORS(X)
+#undef X
+    struct rpc_options d;
+    rpc_options_default(&d);
+    buf_printf(out,
+               "\n## Limits (defaults)\n| limit | value | answer |\n|---|---|---|\n"
+               "| body | %zu bytes | HTTP 413, WebSocket close 1009 |\n"
+               "| depth of JSON | 64 | -32700 |\n"
+               "| calls of a batch | %u | -32600 |\n"
+               "| reply, batches included | %zu bytes | -32003 |\n"
+               "| calls on readers at once | %u | -32005 |\n"
+               "| gas of eth_call, eth_estimateGas | %llu | capped |\n"
+               "| time of a reader call | %llu ms | -32002 |\n"
+               "| blocks of eth_getLogs | %llu | -32005, names the next range |\n"
+               "| logs of eth_getLogs | %zu | -32005, names the next range |\n"
+               "| addresses, or topics at a position | %zu | -32602 |\n"
+               "| subscriptions of a connection | %u | -32005 |\n"
+               "| filters | %u, idle %llu ms | -32005 |\n",
+               d.body_max, d.batch_max, d.reply_max, d.readers_max,
+               (unsigned long long)d.call_gas_max, (unsigned long long)d.call_timeout_ms,
+               (unsigned long long)d.logs_range_max, d.logs_max, d.log_terms_max,
+               d.subs_conn_max, d.filters_max, (unsigned long long)d.filter_idle_ms);
+}

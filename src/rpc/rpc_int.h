@@ -1,0 +1,241 @@
+/* rpc, private: the call in progress, its helpers, and the seams between the files.
+ *   rpc.c       options, table, life
+ *   dispatch.c  bodies -> calls -> replies; readers; completion
+ *   params.c    parameters        wire.c   JSON forms of chain values
+ *   state.c block.c fee.c call.c logs.c send.c sub.c misc.c dev.c   the methods */
+#ifndef METIS_RPC_INT_H
+#define METIS_RPC_INT_H
+
+#include "metis/rpc.h"
+#include <jansson.h>
+
+/* Error codes: X(name, code, meaning), the table of docs/RPC.md. */
+#define RPC_ERRORS(X)                                                                    \
+    X(REVERT, 3, "execution reverted; data holds the revert data")                       \
+    X(PARSE, -32700, "the body is not JSON, or too deep")                                \
+    X(REQUEST, -32600, "not a JSON-RPC 2.0 request; batch empty or too long")            \
+    X(METHOD, -32601, "the method does not exist or is not available")                   \
+    X(PARAMS, -32602, "a parameter is missing, malformed or out of range")               \
+    X(INTERNAL, -32603, "internal error")                                                \
+    X(SERVER, -32000, "the request cannot be done; the message says why")                \
+    X(TIMEOUT, -32002, "the call took too long or the node is stopping")                 \
+    X(TOO_LARGE, -32003, "the reply is larger than the limit")                           \
+    X(UNSUPPORTED, -32004, "not supported on this node")                                 \
+    X(LIMIT, -32005, "a limit of the node is exceeded")
+
+enum rpc_code {
+#define RPC_CODE_ENUM(name, code, text) RPC_##name = (code),
+    RPC_ERRORS(RPC_CODE_ENUM)
+#undef RPC_CODE_ENUM
+};
+
+enum rpc_where { RPC_INLINE, RPC_READER };
+
+/* What a handler did: finished (result or error written), handed the call on, or asks to be
+ * run again on a reader. */
+enum call_status { CALL_DONE, CALL_LATER, CALL_TO_READER };
+
+struct call;
+typedef enum call_status rpc_handler(struct call *c);
+
+struct method {
+    const char *name;
+    rpc_handler *run;
+    enum rpc_where where;
+    unsigned cost;
+    const char *help;
+};
+
+struct request;
+
+struct call {
+    struct job job;   /* on a reader */
+    struct task task; /* on the way back */
+    struct rpc *rpc;
+    struct request *req;
+    const struct method *method;
+    const json_t *params; /* array, or NULL for none */
+    const json_t *id;     /* NULL: a notification */
+    struct buf buf;       /* the whole reply object */
+    struct json_out out;
+    bool failed;
+    bool on_reader;
+    struct arena *arena;    /* of the reader, or of the loop; reset after the call */
+    struct head_view *view; /* borrowed on the loop, held on a reader */
+    bool has_state;
+    struct chain_state state; /* opened by call_state on a reader */
+    uint64_t deadline_ns;
+    uint64_t start_ns;
+    /* Runs on the loop after a reader is done, when set and nothing failed. */
+    rpc_handler *after;
+    uint64_t gas;  /* between the stages of a handler */
+    void *handoff; /* likewise; one allocation, freed with the call */
+};
+
+struct request {
+    struct rpc *rpc;
+    struct request *next; /* free list */
+    struct net_ref ref;
+    uint64_t net_id;
+    bool websocket, batch;
+    rpc_done_fn *done; /* instead of the net */
+    void *done_ctx;
+    json_t *doc;
+    unsigned call_num, open;
+    struct call *calls; /* &one unless a batch */
+    struct call one;
+};
+
+struct sub;
+struct filter;
+struct dev;
+
+struct rpc {
+    struct rpc_options opt;
+    struct net_server *net;
+    struct head_view *view;
+    bool *enabled;      /* by index in the method table */
+    struct arena arena; /* of inline calls */
+    struct arena *reader_arenas;
+    bool has_head_state;
+    struct chain_state head_state;
+    struct request *spare;
+    unsigned spare_num;
+    unsigned reader_num; /* calls on readers */
+    unsigned later_num;  /* calls that wait for pool or executor */
+    _Atomic bool stopping;
+    struct sub *subs;
+    unsigned sub_num;
+    struct filter *filters;
+    unsigned filter_num;
+    struct dev *dev;
+    u256 tip; /* suggested, for tip_at */
+    hash32 tip_at;
+};
+
+/* ---- rpc.c ---- */
+extern const struct method rpc_methods[];
+extern const size_t rpc_method_num;
+const struct method *rpc_find(const struct rpc *r, const char *name);
+
+/* ---- dispatch.c ---- */
+void rpc_request(struct rpc *r, struct request *req, slice body);
+struct request *request_new(struct rpc *r);
+
+/* Ends a call with an error; returns CALL_DONE for the handler to return. data NULL: none. */
+__attribute__((format(printf, 3, 4))) enum call_status call_fail(struct call *c, int code,
+                                                                 const char *fmt, ...);
+enum call_status call_fail_data(struct call *c, int code, slice data, const char *text);
+/* An mt_err of a lower module as a fitting error. */
+enum call_status call_error(struct call *c, mt_err err, const struct mt_diag *diag);
+/* A handler that returns CALL_LATER calls this before, and call_finish at its answer. */
+void call_later(struct call *c);
+void call_finish(struct call *c);
+/* From another thread to the loop; waits while the mailbox is full. */
+void rpc_post(struct rpc *r, struct task *task);
+/* should_stop of long work on a reader; ctx is the call. */
+bool call_should_stop(void *ctx);
+
+/* ---- params.c: each false after call_fail ---- */
+bool args_num(struct call *c, size_t min, size_t max);
+const json_t *arg(const struct call *c, size_t i); /* NULL: absent or null */
+bool arg_address(struct call *c, size_t i, address *out);
+bool arg_hash(struct call *c, size_t i, hash32 *out);
+bool arg_u64(struct call *c, size_t i, uint64_t *out);
+bool arg_u256(struct call *c, size_t i, u256 *out);
+bool arg_data(struct call *c, size_t i, slice *out); /* in c->arena */
+bool arg_bool(struct call *c, size_t i, bool *out);  /* absent: false */
+/* A number as dev tools send them: JSON number, hex or decimal text. */
+bool arg_number(struct call *c, size_t i, uint64_t *out);
+/* The same on a value inside a parameter; i and what are for the message. */
+bool val_address(struct call *c, size_t i, const json_t *v, address *out);
+bool val_hash(struct call *c, size_t i, const json_t *v, hash32 *out);
+bool val_u64(struct call *c, size_t i, const json_t *v, uint64_t *out);
+bool val_u256(struct call *c, size_t i, const json_t *v, u256 *out);
+bool val_data(struct call *c, size_t i, const json_t *v, slice *out);
+/* A storage key: up to 32 bytes of hex, odd counts allowed. */
+bool val_key(struct call *c, size_t i, const json_t *v, hash32 *out, bool *full);
+
+/* A block named by number, tag, hash or object. */
+enum block_kind { BLOCK_NUMBER, BLOCK_HASH, BLOCK_PENDING };
+struct block_arg {
+    enum block_kind kind;
+    uint64_t number;
+    hash32 hash;
+    bool canonical; /* requireCanonical */
+};
+/* Absent: latest when optional, else an error. */
+bool arg_block(struct call *c, size_t i, bool optional, struct block_arg *out);
+bool val_block(struct call *c, size_t i, const json_t *v, struct block_arg *out);
+/* The block itself, held; *out NULL when there is none. Pending gives the head. */
+bool block_find(struct call *c, const struct block_arg *b, struct chain_block **out);
+
+/* The state after a block (of pending: of the head). CALL_DONE with *out set; CALL_TO_READER:
+ * return that; CALL_DONE with c->failed: return that. */
+enum call_status call_state(struct call *c, const struct block_arg *b,
+                            struct chain_state **out);
+
+/* ---- wire.c ---- */
+void wire_tx(struct json_out *j, const struct tx *tx, const struct chain_block *b,
+             uint32_t idx); /* b NULL: pending */
+void wire_block(struct json_out *j, const struct chain_block *b, bool full);
+void wire_header(struct json_out *j, const struct header *h, const hash32 *hash);
+/* first_log: index in the block of the receipt's first log. */
+void wire_receipt(struct json_out *j, const struct chain_block *b, uint32_t idx,
+                  uint64_t first_log);
+uint64_t wire_first_log(const struct chain_block *b, uint32_t idx);
+void wire_log(struct json_out *j, const struct chain_block *b, uint32_t tx_idx,
+              uint64_t log_idx, const struct log *log, bool removed);
+void wire_access_list(struct json_out *j, const struct access_entry *list, size_t num);
+/* EIP-55. */
+void wire_checksum(const address *a, char out[43]);
+
+/* ---- call.c ---- */
+struct call_tx { /* a transaction as eth_call and friends take it */
+    struct tx tx;
+    bool has_gas, has_nonce, has_price, has_fees, has_chain_id, has_blob_fee;
+};
+bool arg_tx(struct call *c, size_t i, struct call_tx *out);
+/* Gas that suffices; writes no result. False after an error was written. */
+bool estimate_gas(struct call *c, struct call_tx *t, struct chain_state *state,
+                  const json_t *overrides, uint64_t *out);
+
+/* ---- fee.c ---- */
+u256 suggest_tip(struct call *c);
+
+/* ---- logs.c ---- */
+struct log_query {
+    struct log_filter filter;
+    bool by_hash;
+    hash32 hash;
+    bool has_from, has_to;
+    uint64_t from, to;
+};
+bool val_log_query(struct call *c, const json_t *v, struct log_query *out);
+enum call_status logs_scan(struct call *c, const struct log_query *q);
+/* A copy of a filter in an arena. */
+bool log_filter_copy(struct arena *a, const struct log_filter *in,
+                     struct log_filter *out);
+void filters_pending(struct rpc *r, const hash32 *hash);
+void filters_free(struct rpc *r);
+
+/* ---- sub.c ---- */
+void sub_update(struct rpc *r, const struct chain_update *u);
+void sub_pending(struct rpc *r, struct pool_tx *tx);
+void sub_gone(struct rpc *r, struct net_ref ref);
+void sub_free(struct rpc *r);
+
+/* ---- send.c ---- */
+/* The account may be used without a signature of the caller: unlocked or impersonated. */
+const struct rpc_account *send_account(const struct rpc *r, const address *addr);
+
+/* ---- dev.c ---- */
+struct dev *dev_new(struct rpc *r);
+void dev_free(struct dev *d);
+bool dev_impersonates(const struct rpc *r, const address *addr);
+
+#define X(name, handler, where, cost, help) rpc_handler handler;
+#include "methods.def"
+#undef X
+
+#endif

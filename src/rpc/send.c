@@ -1,0 +1,197 @@
+/* Transactions in: signed ones to the pool, and those of accounts that this node may use. */
+#include "rpc_int.h"
+
+static enum call_status put_verdict(struct call *c, const struct pool_verdict *v)
+{
+    if (v->reason == POOL_OK)
+        json_hash(&c->out, &v->hash);
+    else if (v->reason == POOL_BUSY)
+        call_fail(c, RPC_LIMIT, "%s", v->text);
+    else
+        call_fail(c, RPC_SERVER, "%s", v->text);
+    return CALL_DONE;
+}
+
+static void submitted(void *ctx, const struct pool_verdict *v)
+{
+    struct call *c = ctx;
+    put_verdict(c, v);
+    call_finish(c);
+}
+
+enum call_status m_send_raw(struct call *c)
+{
+    slice raw;
+    if (!args_num(c, 1, 1) || !arg_data(c, 0, &raw))
+        return CALL_DONE;
+    if (raw.len == 0)
+        return call_fail(c, RPC_PARAMS, "invalid argument 0: empty transaction");
+    call_later(c);
+    pool_submit(c->rpc->opt.pool, raw, clock_unix_ms(), submitted, c);
+    return CALL_LATER;
+}
+
+/* ---- accounts of this node ---- */
+
+const struct rpc_account *send_account(const struct rpc *r, const address *addr)
+{
+    for (size_t i = 0; i < r->opt.account_num; i++)
+        if (address_eq(&r->opt.accounts[i].addr, addr))
+            return &r->opt.accounts[i];
+    return NULL;
+}
+
+enum call_status m_accounts(struct call *c)
+{
+    json_arr(&c->out);
+    for (size_t i = 0; i < c->rpc->opt.account_num; i++)
+        json_addr(&c->out, &c->rpc->opt.accounts[i].addr);
+    json_arr_end(&c->out);
+    return CALL_DONE;
+}
+
+enum call_status m_sign(struct call *c)
+{
+    address addr;
+    slice data;
+    char prefix[64];
+    sig s;
+    if (!args_num(c, 2, 2) || !arg_address(c, 0, &addr) || !arg_data(c, 1, &data))
+        return CALL_DONE;
+    const struct rpc_account *account = send_account(c->rpc, &addr);
+    if (account == NULL)
+        return call_fail(c, RPC_SERVER, "unknown account");
+    size_t n = mt_fmt(prefix, sizeof(prefix),
+                      "\x19"
+                      "Ethereum Signed Message:\n%zu",
+                      data.len);
+    struct keccak k;
+    keccak_init(&k);
+    keccak_add(&k, prefix, n);
+    keccak_add(&k, data.ptr, data.len);
+    hash32 digest = keccak_done(&k);
+    mt_err err = secp_sign(&digest, &account->key, &s);
+    if (err != MT_OK)
+        return call_error(c, err, NULL);
+    uint8_t out[65];
+    memcpy(out, s.r.b, 32);
+    memcpy(out + 32, s.s.b, 32);
+    out[64] = (uint8_t)(27 + s.y_parity);
+    json_hex(&c->out, out, sizeof(out));
+    return CALL_DONE;
+}
+
+/* Fees that were left open: twice the base fee and the usual tip. */
+static void fill_fees(struct call *c, struct call_tx *t)
+{
+    struct tx *tx = &t->tx;
+    u256 base = c->view->next_base_fee, tip = suggest_tip(c);
+    bool london = header_has_base_fee(&c->view->head->block.header);
+    if (t->has_price)
+        return;
+    if (!t->has_fees && !london) {
+        tx->gas_price = tx->max_fee = tx->max_priority_fee = tip;
+        return;
+    }
+    if (!t->has_fees) {
+        tx->max_priority_fee = tip;
+        tx->max_fee = u256_add(u256_add(base, base), tip);
+    }
+    if (tx->type < TX_DYNAMIC_FEE)
+        tx->type = TX_DYNAMIC_FEE;
+}
+
+/* Signs, or for an account without a key writes a signature that only marks the place. */
+static bool sign_tx(struct call *c, struct tx *tx)
+{
+    const struct rpc_account *account = send_account(c->rpc, &tx->from);
+    sig s = {.y_parity = 0};
+    if (account != NULL) {
+        hash32 digest = tx_signing_hash(tx);
+        mt_err err = secp_sign(&digest, &account->key, &s);
+        if (err != MT_OK) {
+            call_error(c, err, NULL);
+            return false;
+        }
+    } else {
+        memcpy(s.r.b + 12, tx->from.b, 20);
+        s.s.b[31] = 1;
+    }
+    tx->r = u256_from_hash(&s.r);
+    tx->s = u256_from_hash(&s.s);
+    tx->y_parity = s.y_parity;
+    tx->v = u256_from(s.y_parity);
+    if (tx->type == TX_LEGACY)
+        tx->v = u256_add(u256_add(u256_from(tx->chain_id), u256_from(tx->chain_id)),
+                         u256_from(35u + s.y_parity));
+    struct buf raw;
+    buf_init_arena(&raw, c->arena, c->rpc->opt.body_max);
+    tx_encode(tx, &raw);
+    if (!buf_ok(&raw)) {
+        call_error(c, MT_ELIMIT, NULL);
+        return false;
+    }
+    tx->raw = buf_slice(&raw);
+    tx->hash = keccak256(raw.ptr, raw.len);
+    return true;
+}
+
+static enum call_status add_tx(struct call *c, struct call_tx *t)
+{
+    struct pool_verdict v = {0};
+    struct tx *tx = &t->tx;
+    if (!t->has_nonce) {
+        mt_err err = pool_nonce(c->rpc->opt.pool, &tx->from, &tx->nonce);
+        if (err != MT_OK)
+            return call_error(c, err, NULL);
+    }
+    fill_fees(c, t);
+    if (c->failed || !sign_tx(c, tx))
+        return CALL_DONE;
+    pool_add(c->rpc->opt.pool, tx, clock_unix_ms(), &v);
+    return put_verdict(c, &v);
+}
+
+static bool read_send(struct call *c, struct call_tx *t)
+{
+    if (!args_num(c, 1, 1) || !arg_tx(c, 0, t))
+        return false;
+    if (json_object_get(arg(c, 0), "from") == NULL) {
+        call_fail(c, RPC_PARAMS, "invalid argument 0: from missing");
+        return false;
+    }
+    return true;
+}
+
+static enum call_status after_estimate(struct call *c)
+{
+    struct call_tx t;
+    if (!read_send(c, &t))
+        return CALL_DONE;
+    t.tx.gas = c->gas;
+    return add_tx(c, &t);
+}
+
+enum call_status m_send_tx(struct call *c)
+{
+    struct call_tx t;
+    struct block_arg at;
+    struct chain_state *s = NULL;
+    if (!read_send(c, &t))
+        return CALL_DONE;
+    if (!c->on_reader) {
+        if (send_account(c->rpc, &t.tx.from) == NULL &&
+            !dev_impersonates(c->rpc, &t.tx.from))
+            return call_fail(c, RPC_SERVER, "unknown account");
+        if (t.has_gas)
+            return add_tx(c, &t);
+        c->after = after_estimate;
+        return CALL_TO_READER;
+    }
+    if (!arg_block(c, 1, true, &at))
+        return CALL_DONE;
+    call_state(c, &at, &s);
+    if (s != NULL && estimate_gas(c, &t, s, NULL, &c->gas))
+        json_nil(&c->out); /* replaced by the second stage */
+    return CALL_DONE;
+}

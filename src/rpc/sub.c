@@ -1,0 +1,258 @@
+/* Subscriptions of WebSocket connections: new heads, logs, waiting transactions. What is
+ * pushed is written once per kind and sent with each subscription's id around it. */
+#include "rpc_int.h"
+
+enum sub_kind { SUB_HEADS, SUB_LOGS, SUB_PENDING, SUB_SYNCING };
+
+struct sub {
+    struct sub *next;
+    char id[35]; /* 0x and 32 digits */
+    struct net_ref ref;
+    enum sub_kind kind;
+    bool full; /* whole transactions */
+    struct log_filter filter;
+    struct arena arena;
+};
+
+static void drop(struct rpc *r, struct sub **at)
+{
+    struct sub *s = *at;
+    *at = s->next;
+    r->sub_num--;
+    metric_move(METRIC_rpc_subscriptions, r->opt.metric_net, -1);
+    arena_fini(&s->arena);
+    mt_free(s);
+}
+
+void sub_gone(struct rpc *r, struct net_ref ref)
+{
+    struct sub **at = &r->subs;
+    while (*at != NULL) {
+        if (net_ref_eq((*at)->ref, ref))
+            drop(r, at);
+        else
+            at = &(*at)->next;
+    }
+}
+
+void sub_free(struct rpc *r)
+{
+    while (r->subs != NULL)
+        drop(r, &r->subs);
+    filters_free(r);
+}
+
+/* ---- subscribing ---- */
+
+static unsigned count_of(const struct rpc *r, struct net_ref ref)
+{
+    unsigned n = 0;
+    for (const struct sub *s = r->subs; s != NULL; s = s->next)
+        n += net_ref_eq(s->ref, ref);
+    return n;
+}
+
+static bool read_kind(struct call *c, struct sub *s)
+{
+    static const char *const names[] = {
+        [SUB_HEADS] = "newHeads",
+        [SUB_LOGS] = "logs",
+        [SUB_PENDING] = "newPendingTransactions",
+        [SUB_SYNCING] = "syncing",
+    };
+    const char *name = json_string_value(arg(c, 0));
+    for (size_t i = 0; name != NULL && i < MT_ARRAY_LEN(names); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            s->kind = (enum sub_kind)i;
+            return true;
+        }
+    }
+    call_fail(c, RPC_METHOD, "no \"%.40s\" subscription in eth namespace",
+              name == NULL ? "" : name);
+    return false;
+}
+
+static bool read_filter(struct call *c, struct sub *s)
+{
+    struct log_query q = {0};
+    if (arg(c, 1) != NULL && !val_log_query(c, arg(c, 1), &q))
+        return false;
+    if (log_filter_copy(&s->arena, &q.filter, &s->filter))
+        return true;
+    call_fail(c, RPC_LIMIT, "filter too large");
+    return false;
+}
+
+enum call_status m_subscribe(struct call *c)
+{
+    struct rpc *r = c->rpc;
+    uint8_t id[16];
+    if (!c->req->websocket)
+        return call_fail(c, RPC_METHOD, "notifications not supported");
+    if (!args_num(c, 1, 2))
+        return CALL_DONE;
+    if (count_of(r, c->req->ref) >= r->opt.subs_conn_max)
+        return call_fail(c, RPC_LIMIT, "too many subscriptions (max %u)",
+                         r->opt.subs_conn_max);
+    if (random_bytes(id, sizeof(id)) != MT_OK)
+        return call_error(c, MT_EIO, NULL);
+    struct sub *s = mt_alloc(sizeof(*s));
+    arena_init(&s->arena, 1u << 20);
+    bool ok = read_kind(c, s);
+    if (ok && s->kind == SUB_LOGS)
+        ok = read_filter(c, s);
+    if (ok && s->kind == SUB_PENDING)
+        ok = arg_bool(c, 1, &s->full);
+    if (!ok) {
+        arena_fini(&s->arena);
+        mt_free(s);
+        return CALL_DONE;
+    }
+    memcpy(s->id, "0x", 2);
+    hex_encode(slice_of(id, 16), s->id + 2);
+    s->ref = c->req->ref;
+    s->next = r->subs;
+    r->subs = s;
+    r->sub_num++;
+    metric_move(METRIC_rpc_subscriptions, r->opt.metric_net, 1);
+    json_str(&c->out, s->id);
+    return CALL_DONE;
+}
+
+enum call_status m_unsubscribe(struct call *c)
+{
+    if (!c->req->websocket)
+        return call_fail(c, RPC_METHOD, "notifications not supported");
+    if (!args_num(c, 1, 1))
+        return CALL_DONE;
+    const char *id = json_string_value(arg(c, 0));
+    for (struct sub **at = &c->rpc->subs; id != NULL && *at != NULL; at = &(*at)->next) {
+        if (strcmp((*at)->id, id) == 0 && net_ref_eq((*at)->ref, c->req->ref)) {
+            drop(c->rpc, at);
+            json_bool(&c->out, true);
+            return CALL_DONE;
+        }
+    }
+    return call_fail(c, RPC_SERVER, "subscription not found");
+}
+
+/* ---- pushing ---- */
+
+/* Sends one notification. A connection that is closed by it (its queue was full) keeps its
+ * subscriptions until on_close comes; sends to it do nothing. */
+static void push(struct rpc *r, const struct sub *s, slice value)
+{
+    struct buf b;
+    buf_init(&b, r->opt.reply_max);
+    buf_put_str(&b, "{\"jsonrpc\":\"2.0\",\"method\":\"eth_subscription\",\"params\":{"
+                    "\"subscription\":\"");
+    buf_put_str(&b, s->id);
+    buf_put_str(&b, "\",\"result\":");
+    buf_put_slice(&b, value);
+    buf_put_str(&b, "}}");
+    if (buf_ok(&b))
+        net_send(r->net, s->ref, buf_slice(&b));
+    buf_fini(&b);
+}
+
+static bool any_of(const struct rpc *r, enum sub_kind kind)
+{
+    for (const struct sub *s = r->subs; s != NULL; s = s->next)
+        if (s->kind == kind)
+            return true;
+    return false;
+}
+
+static void push_head(struct rpc *r, const struct chain_block *b)
+{
+    struct buf value;
+    buf_init(&value, r->opt.reply_max);
+    struct json_out j = json_out(&value);
+    wire_header(&j, &b->block.header, &b->block.hash);
+    for (const struct sub *s = r->subs; s != NULL; s = s->next)
+        if (s->kind == SUB_HEADS)
+            push(r, s, buf_slice(&value));
+    buf_fini(&value);
+}
+
+/* True when the bloom says that none of the block's logs can match. */
+static bool bloom_excludes(const struct log_filter *f, const uint8_t bloom[256])
+{
+    bool any = f->addr_num == 0;
+    for (size_t i = 0; !any && i < f->addr_num; i++)
+        any = bloom_may_contain(bloom, slice_of(f->addrs[i].b, 20));
+    for (size_t p = 0; any && p < 4; p++) {
+        if (f->topic_num[p] == 0)
+            continue;
+        any = false;
+        for (size_t i = 0; !any && i < f->topic_num[p]; i++)
+            any = bloom_may_contain(bloom, slice_of(f->topics[p][i].b, 32));
+    }
+    return !any;
+}
+
+static void push_logs_to(struct rpc *r, const struct sub *s, const struct chain_block *b,
+                         bool removed)
+{
+    struct buf value;
+    uint64_t log_idx = 0;
+    if (bloom_excludes(&s->filter, b->block.header.bloom))
+        return;
+    buf_init(&value, r->opt.reply_max);
+    net_cork(r->net, s->ref);
+    for (uint32_t i = 0; i < b->block.tx_num; i++) {
+        for (size_t k = 0; k < b->receipts[i].log_num; k++, log_idx++) {
+            const struct log *log = &b->receipts[i].logs[k];
+            if (!log_filter_match(&s->filter, log))
+                continue;
+            buf_reset(&value);
+            struct json_out j = json_out(&value);
+            wire_log(&j, b, i, log_idx, log, removed);
+            push(r, s, buf_slice(&value));
+        }
+    }
+    net_uncork(r->net, s->ref);
+    buf_fini(&value);
+}
+
+static void push_logs(struct rpc *r, const struct chain_block *b, bool removed)
+{
+    for (const struct sub *s = r->subs; s != NULL; s = s->next)
+        if (s->kind == SUB_LOGS)
+            push_logs_to(r, s, b, removed);
+}
+
+void sub_update(struct rpc *r, const struct chain_update *u)
+{
+    if (r->subs == NULL || r->net == NULL)
+        return;
+    bool logs = any_of(r, SUB_LOGS), heads = any_of(r, SUB_HEADS);
+    for (size_t i = 0; logs && i < u->removed_num; i++)
+        push_logs(r, u->removed[i], true);
+    for (size_t i = 0; i < u->added_num; i++) {
+        if (heads)
+            push_head(r, u->added[i]);
+        if (logs)
+            push_logs(r, u->added[i], false);
+    }
+}
+
+void sub_pending(struct rpc *r, struct pool_tx *tx)
+{
+    filters_pending(r, &tx->tx.hash);
+    if (r->subs == NULL || r->net == NULL || !any_of(r, SUB_PENDING))
+        return;
+    for (const struct sub *s = r->subs; s != NULL; s = s->next) {
+        struct buf value;
+        if (s->kind != SUB_PENDING)
+            continue;
+        buf_init(&value, r->opt.reply_max);
+        struct json_out j = json_out(&value);
+        if (s->full)
+            wire_tx(&j, &tx->tx, NULL, 0);
+        else
+            json_hash(&j, &tx->tx.hash);
+        push(r, s, buf_slice(&value));
+        buf_fini(&value);
+    }
+}

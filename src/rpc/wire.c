@@ -1,0 +1,372 @@
+/* JSON forms of blocks, transactions, receipts and logs, as the Ethereum JSON-RPC
+ * specification (execution-apis) has them. Values are written straight into the reply. */
+#include "rpc_int.h"
+
+void wire_checksum(const address *a, char out[43])
+{
+    char digits[40];
+    hex_encode(slice_of(a->b, 20), digits);
+    hash32 h = keccak256(digits, 40);
+    out[0] = '0';
+    out[1] = 'x';
+    for (unsigned i = 0; i < 40; i++) {
+        unsigned nibble = (unsigned)(h.b[i / 2] >> (i % 2 == 0 ? 4 : 0)) & 15u;
+        bool upper = digits[i] >= 'a' && nibble >= 8;
+        out[2 + i] = upper ? (char)(digits[i] - 32) : digits[i];
+    }
+    out[42] = 0;
+}
+
+static void kv_u64(struct json_out *j, const char *key, uint64_t v)
+{
+    json_key(j, key);
+    json_hex_u64(j, v);
+}
+
+static void kv_u256(struct json_out *j, const char *key, u256 v)
+{
+    json_key(j, key);
+    json_hex_u256(j, v);
+}
+
+static void kv_hash(struct json_out *j, const char *key, const hash32 *h)
+{
+    json_key(j, key);
+    json_hash(j, h);
+}
+
+static void kv_addr(struct json_out *j, const char *key, const address *a)
+{
+    json_key(j, key);
+    json_addr(j, a);
+}
+
+static void kv_hex(struct json_out *j, const char *key, const void *p, size_t n)
+{
+    json_key(j, key);
+    json_hex(j, p, n);
+}
+
+static void kv_null(struct json_out *j, const char *key)
+{
+    json_key(j, key);
+    json_nil(j);
+}
+
+/* ---- transactions ---- */
+
+void wire_access_list(struct json_out *j, const struct access_entry *list, size_t num)
+{
+    json_arr(j);
+    for (size_t i = 0; i < num; i++) {
+        json_obj(j);
+        kv_addr(j, "address", &list[i].addr);
+        json_key(j, "storageKeys");
+        json_arr(j);
+        for (size_t k = 0; k < list[i].slot_num; k++)
+            json_hash(j, &list[i].slots[k]);
+        json_arr_end(j);
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+}
+
+static void wire_auths(struct json_out *j, const struct tx *tx)
+{
+    json_key(j, "authorizationList");
+    json_arr(j);
+    for (size_t i = 0; i < tx->auth_num; i++) {
+        const struct authorization *a = &tx->auths[i];
+        json_obj(j);
+        kv_u256(j, "chainId", a->chain_id);
+        kv_addr(j, "address", &a->addr);
+        kv_u64(j, "nonce", a->nonce);
+        kv_u64(j, "yParity", a->y_parity);
+        kv_u256(j, "r", a->r);
+        kv_u256(j, "s", a->s);
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+}
+
+static void wire_tx_place(struct json_out *j, const struct chain_block *b, uint32_t idx)
+{
+    if (b == NULL) {
+        kv_null(j, "blockHash");
+        kv_null(j, "blockNumber");
+        kv_null(j, "blockTimestamp");
+        kv_null(j, "transactionIndex");
+        return;
+    }
+    kv_hash(j, "blockHash", &b->block.hash);
+    kv_u64(j, "blockNumber", b->block.header.number);
+    kv_u64(j, "blockTimestamp", b->block.header.timestamp);
+    kv_u64(j, "transactionIndex", idx);
+}
+
+static void wire_tx_fees(struct json_out *j, const struct tx *tx,
+                         const struct chain_block *b)
+{
+    if (tx->type < TX_DYNAMIC_FEE) {
+        kv_u256(j, "gasPrice", tx->gas_price);
+        return;
+    }
+    u256 price = tx->max_fee;
+    if (b != NULL)
+        price = tx_effective_gas_price(tx, b->block.header.base_fee);
+    kv_u256(j, "gasPrice", price);
+    kv_u256(j, "maxFeePerGas", tx->max_fee);
+    kv_u256(j, "maxPriorityFeePerGas", tx->max_priority_fee);
+    if (tx->type == TX_BLOB) {
+        kv_u256(j, "maxFeePerBlobGas", tx->max_fee_per_blob_gas);
+        json_key(j, "blobVersionedHashes");
+        json_arr(j);
+        for (size_t i = 0; i < tx->blob_num; i++)
+            json_hash(j, &tx->blob_hashes[i]);
+        json_arr_end(j);
+    }
+}
+
+void wire_tx(struct json_out *j, const struct tx *tx, const struct chain_block *b,
+             uint32_t idx)
+{
+    json_obj(j);
+    wire_tx_place(j, b, idx);
+    kv_addr(j, "from", &tx->from);
+    kv_u64(j, "gas", tx->gas);
+    wire_tx_fees(j, tx, b);
+    kv_hash(j, "hash", &tx->hash);
+    kv_hex(j, "input", tx->data.ptr, tx->data.len);
+    kv_u64(j, "nonce", tx->nonce);
+    if (tx->has_to)
+        kv_addr(j, "to", &tx->to);
+    else
+        kv_null(j, "to");
+    kv_u256(j, "value", tx->value);
+    kv_u64(j, "type", tx->type);
+    if (tx->has_chain_id)
+        kv_u64(j, "chainId", tx->chain_id);
+    if (tx->type != TX_LEGACY) {
+        json_key(j, "accessList");
+        wire_access_list(j, tx->access_list, tx->access_num);
+    }
+    if (tx->type == TX_SET_CODE)
+        wire_auths(j, tx);
+    kv_u256(j, "v", tx->type == TX_LEGACY ? tx->v : u256_from(tx->y_parity));
+    kv_u256(j, "r", tx->r);
+    kv_u256(j, "s", tx->s);
+    if (tx->type != TX_LEGACY)
+        kv_u64(j, "yParity", tx->y_parity);
+    json_obj_end(j);
+}
+
+/* ---- blocks ---- */
+
+static void wire_header_fields(struct json_out *j, const struct header *h,
+                               const hash32 *hash)
+{
+    if (hash != NULL)
+        kv_hash(j, "hash", hash);
+    else
+        kv_null(j, "hash");
+    kv_u64(j, "number", h->number);
+    kv_hash(j, "parentHash", &h->parent_hash);
+    kv_hash(j, "sha3Uncles", &h->ommers_hash);
+    kv_addr(j, "miner", &h->coinbase);
+    kv_hash(j, "stateRoot", &h->state_root);
+    kv_hash(j, "transactionsRoot", &h->tx_root);
+    kv_hash(j, "receiptsRoot", &h->receipts_root);
+    kv_hex(j, "logsBloom", h->bloom, 256);
+    kv_u256(j, "difficulty", h->difficulty);
+    kv_u64(j, "gasLimit", h->gas_limit);
+    kv_u64(j, "gasUsed", h->gas_used);
+    kv_u64(j, "timestamp", h->timestamp);
+    kv_hex(j, "extraData", h->extra_data.ptr, h->extra_data.len);
+    kv_hash(j, "mixHash", &h->mix_hash);
+    kv_hex(j, "nonce", h->nonce, 8);
+    if (h->field_num >= 16)
+        kv_u256(j, "baseFeePerGas", h->base_fee);
+    if (h->field_num >= 17)
+        kv_hash(j, "withdrawalsRoot", &h->withdrawals_root);
+    if (h->field_num >= 18)
+        kv_u64(j, "blobGasUsed", h->blob_gas_used);
+    if (h->field_num >= 19)
+        kv_u64(j, "excessBlobGas", h->excess_blob_gas);
+    if (h->field_num >= 20)
+        kv_hash(j, "parentBeaconBlockRoot", &h->parent_beacon_root);
+    if (h->field_num >= 21)
+        kv_hash(j, "requestsHash", &h->requests_hash);
+    if (h->field_num >= 22)
+        kv_hash(j, "blockAccessListHash", &h->block_access_list_hash);
+    if (h->field_num >= 23)
+        kv_u64(j, "slotNumber", h->slot_number);
+}
+
+void wire_header(struct json_out *j, const struct header *h, const hash32 *hash)
+{
+    json_obj(j);
+    wire_header_fields(j, h, hash);
+    json_obj_end(j);
+}
+
+static size_t block_size(const struct block *b)
+{
+    if (b->raw.len > 0)
+        return b->raw.len;
+    struct buf tmp;
+    buf_init(&tmp, 64u * 1024u * 1024u);
+    block_encode(b, &tmp);
+    size_t n = tmp.len;
+    buf_fini(&tmp);
+    return n;
+}
+
+static void wire_withdrawals(struct json_out *j, const struct block *b)
+{
+    json_key(j, "withdrawals");
+    json_arr(j);
+    for (size_t i = 0; i < b->withdrawal_num; i++) {
+        const struct withdrawal *w = &b->withdrawals[i];
+        json_obj(j);
+        kv_u64(j, "index", w->index);
+        kv_u64(j, "validatorIndex", w->validator);
+        kv_addr(j, "address", &w->addr);
+        kv_u64(j, "amount", w->amount_gwei);
+        json_obj_end(j);
+    }
+    json_arr_end(j);
+}
+
+void wire_block(struct json_out *j, const struct chain_block *cb, bool full)
+{
+    const struct block *b = &cb->block;
+    json_obj(j);
+    wire_header_fields(j, &b->header, &b->hash);
+    kv_u64(j, "size", block_size(b));
+    json_key(j, "transactions");
+    json_arr(j);
+    for (size_t i = 0; i < b->tx_num; i++) {
+        if (full)
+            wire_tx(j, &b->txs[i], cb, (uint32_t)i);
+        else
+            json_hash(j, &b->txs[i].hash);
+    }
+    json_arr_end(j);
+    json_key(j, "uncles");
+    json_arr(j);
+    for (size_t i = 0; i < b->ommer_num; i++) {
+        hash32 h = header_hash(&b->ommers[i]);
+        json_hash(j, &h);
+    }
+    json_arr_end(j);
+    if (b->has_withdrawals)
+        wire_withdrawals(j, b);
+    json_obj_end(j);
+}
+
+/* ---- receipts and logs ---- */
+
+void wire_log(struct json_out *j, const struct chain_block *b, uint32_t tx_idx,
+              uint64_t log_idx, const struct log *log, bool removed)
+{
+    json_obj(j);
+    kv_addr(j, "address", &log->addr);
+    json_key(j, "topics");
+    json_arr(j);
+    for (uint32_t i = 0; i < log->topic_num; i++)
+        json_hash(j, &log->topics[i]);
+    json_arr_end(j);
+    kv_hex(j, "data", log->data.ptr, log->data.len);
+    kv_u64(j, "blockNumber", b->block.header.number);
+    kv_hash(j, "transactionHash", &b->block.txs[tx_idx].hash);
+    kv_u64(j, "transactionIndex", tx_idx);
+    kv_hash(j, "blockHash", &b->block.hash);
+    kv_u64(j, "blockTimestamp", b->block.header.timestamp);
+    kv_u64(j, "logIndex", log_idx);
+    json_key(j, "removed");
+    json_bool(j, removed);
+    json_obj_end(j);
+}
+
+uint64_t wire_first_log(const struct chain_block *b, uint32_t idx)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < idx; i++)
+        n += b->receipts[i].log_num;
+    return n;
+}
+
+/* scalar / 10^decimals as decimal text, without trailing zeros. */
+static void scaled_text(u256 scalar, uint64_t decimals, char out[160])
+{
+    u256_text t = u256_dec(scalar);
+    size_t len = strlen(t.s), d = decimals > 64 ? 64 : (size_t)decimals, n = 0;
+    size_t whole = len > d ? len - d : 0;
+    if (whole == 0)
+        out[n++] = '0';
+    memcpy(out + n, t.s, whole);
+    n += whole;
+    size_t point = n;
+    out[n++] = '.';
+    for (size_t i = len; i < d; i++)
+        out[n++] = '0';
+    memcpy(out + n, t.s + whole, len - whole);
+    n += len - whole;
+    while (n > point && (out[n - 1] == '0' || out[n - 1] == '.'))
+        if (out[--n] == '.')
+            break;
+    out[n] = 0;
+}
+
+static void wire_l1_fee(struct json_out *j, const struct receipt *r)
+{
+    char text[160];
+    scaled_text(r->l1_scalar, r->l1_decimals, text);
+    kv_u256(j, "l1Fee", r->l1_fee);
+    kv_u256(j, "l1GasPrice", r->l1_gas_price);
+    kv_u64(j, "l1GasUsed", r->l1_gas_used);
+    json_key(j, "l1FeeScalar");
+    json_str(j, text);
+}
+
+void wire_receipt(struct json_out *j, const struct chain_block *b, uint32_t idx,
+                  uint64_t first_log)
+{
+    const struct tx *tx = &b->block.txs[idx];
+    const struct receipt *r = &b->receipts[idx];
+    json_obj(j);
+    kv_hash(j, "blockHash", &b->block.hash);
+    kv_u64(j, "blockNumber", b->block.header.number);
+    if (r->has_contract)
+        kv_addr(j, "contractAddress", &r->contract);
+    else
+        kv_null(j, "contractAddress");
+    kv_u64(j, "cumulativeGasUsed", r->cumulative_gas);
+    kv_u256(j, "effectiveGasPrice", r->effective_gas_price);
+    kv_addr(j, "from", &tx->from);
+    kv_u64(j, "gasUsed", r->gas_used);
+    if (tx->type == TX_BLOB) {
+        kv_u64(j, "blobGasUsed", r->blob_gas_used);
+        kv_u256(j, "blobGasPrice", r->blob_gas_price);
+    }
+    json_key(j, "logs");
+    json_arr(j);
+    for (size_t i = 0; i < r->log_num; i++)
+        wire_log(j, b, idx, first_log + i, &r->logs[i], false);
+    json_arr_end(j);
+    kv_hex(j, "logsBloom", r->bloom, 256);
+    if (r->has_root)
+        kv_hash(j, "root", &r->root);
+    else
+        kv_u64(j, "status", r->success ? 1 : 0);
+    if (tx->has_to)
+        kv_addr(j, "to", &tx->to);
+    else
+        kv_null(j, "to");
+    kv_hash(j, "transactionHash", &tx->hash);
+    kv_u64(j, "transactionIndex", idx);
+    kv_u64(j, "type", tx->type);
+    if (r->has_l1_fee)
+        wire_l1_fee(j, r);
+    json_obj_end(j);
+}
