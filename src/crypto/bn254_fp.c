@@ -101,21 +101,91 @@ void fp_mul2(fp *r, const fp *a, const fp *b, const fp *c, const fp *d)
     CHOOSE(mul2_general(r, a, b, c, d), mul2_adx(r, a, b, c, d));
 }
 
-/* a^(p - 2) with a window of four bits. */
-void fp_inv(fp *r, const fp *a)
+/* Plain 256-bit integers for the inversion. */
+
+static inline void int_add(fp *a, const fp *b)
 {
-    static const uint64_t e[4] = {BN_P0 - 2, BN_P1, BN_P2, BN_P3};
-    fp table[16], acc = fp_one;
-    table[0] = fp_one;
-    for (int i = 1; i < 16; i++)
-        fp_mul(&table[i], &table[i - 1], a);
-    for (int i = 63; i >= 0; i--) {
-        unsigned digit = (unsigned)(e[i / 16] >> (4 * (i % 16))) & 15;
-        for (int j = 0; j < 4; j++)
-            fp_sqr(&acc, &acc);
-        fp_mul(&acc, &acc, &table[digit]);
+    uint64_t carry = 0;
+    for (int i = 0; i < 4; i++)
+        a->l[i] = bn_addc(a->l[i], b->l[i], &carry);
+}
+
+static inline void int_sub(fp *a, const fp *b)
+{
+    uint64_t borrow = 0;
+    for (int i = 0; i < 4; i++)
+        a->l[i] = bn_subb(a->l[i], b->l[i], &borrow);
+}
+
+static inline bool int_less(const fp *a, const fp *b)
+{
+    for (int i = 3; i > 0; i--)
+        if (a->l[i] != b->l[i])
+            return a->l[i] < b->l[i];
+    return a->l[0] < b->l[0];
+}
+
+/* n in 1..63. */
+static inline void int_shl(fp *a, unsigned n)
+{
+    for (int i = 3; i > 0; i--)
+        a->l[i] = a->l[i] << n | a->l[i - 1] >> (64 - n);
+    a->l[0] <<= n;
+}
+
+static inline void int_shr(fp *a, unsigned n)
+{
+    for (int i = 0; i < 3; i++)
+        a->l[i] = a->l[i] >> n | a->l[i + 1] << (64 - n);
+    a->l[3] >>= n;
+}
+
+/* Makes a odd (it is not zero) and doubles b as often as a was halved; returns how
+ * often. */
+static inline unsigned halve_all(fp *a, fp *b)
+{
+    unsigned total = 0;
+    while ((a->l[0] & 1) == 0) {
+        unsigned n = a->l[0] == 0 ? 63 : (unsigned)__builtin_ctzll(a->l[0]);
+        int_shr(a, n);
+        int_shl(b, n);
+        total += n;
     }
-    *r = acc;
+    return total;
+}
+
+/* Kaliski's almost inverse (1995): with p = u s + v r throughout, -r ends as 2^k / a,
+ * where 254 <= k <= 508 and r < 2p. Montgomery form wants 2^512 / a: 512 - k doublings,
+ * made by a product with that power of two. */
+void fp_inv(fp *r_out, const fp *a)
+{
+    fp u = {{BN_P0, BN_P1, BN_P2, BN_P3}}, v = *a, power = {{0, 0, 0, 0}};
+    fp r = {{0, 0, 0, 0}}, s = {{1, 0, 0, 0}};
+    unsigned k, j;
+    if (fp_is_zero(a)) {
+        *r_out = *a;
+        return;
+    }
+    k = halve_all(&v, &r);
+    while (!fp_eq(&u, &v)) {
+        if (int_less(&v, &u)) {
+            int_sub(&u, &v);
+            int_add(&r, &s);
+            k += halve_all(&u, &s);
+        } else {
+            int_sub(&v, &u);
+            int_add(&s, &r);
+            k += halve_all(&v, &r);
+        }
+    }
+    int_shl(&r, 1);
+    fp_reduce(&r, &r);
+    fp_neg(&r, &r);
+    for (j = 511 - k; j > 253; j--)
+        fp_add(&r, &r, &r);
+    power.l[j / 64] = (uint64_t)1 << (j % 64);
+    fp_mul(&r, &r, &fp_r2);
+    fp_mul(r_out, &r, &power);
 }
 
 bool fp_load(fp *r, const uint8_t in[32])

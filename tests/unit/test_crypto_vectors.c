@@ -113,6 +113,38 @@ Test(crypto_vectors, bn254_general)
     run_file("bn254", run_bn254, 150);
 }
 
+/* a * (1 / a) = 1 for the small, the large, powers of two and many others. */
+Test(crypto_vectors, bn254_inverse)
+{
+    uint8_t bytes[32];
+    fp a, inv, zero = {{0}};
+    fp_inv(&inv, &zero);
+    cr_expect(fp_is_zero(&inv));
+    for (uint32_t i = 0; i < 3000; i++) {
+        memset(bytes, 0, 32);
+        if (i < 254) {
+            bytes[31 - i / 8] = (uint8_t)(1u << (i % 8));
+        } else {
+            hash32 h = keccak256(&i, sizeof i);
+            memcpy(bytes + i % 32, h.b, 32 - i % 32);
+            bytes[0] &= 0x1f;
+        }
+        if (!fp_load(&a, bytes) || fp_is_zero(&a))
+            continue;
+        if (i % 2 != 0)
+            fp_neg(&a, &a);
+        fp_inv(&inv, &a);
+        fp_mul(&inv, &inv, &a);
+        cr_assert(fp_eq(&inv, &fp_one), "round %u", i);
+        /* and the element whose stored form is that number */
+        a = (fp){{load_be64(bytes + 24), load_be64(bytes + 16), load_be64(bytes + 8),
+                  load_be64(bytes)}};
+        fp_inv(&inv, &a);
+        fp_mul(&inv, &inv, &a);
+        cr_assert(fp_eq(&inv, &fp_one), "stored form, round %u", i);
+    }
+}
+
 static mt_err run_bls(const struct vector *v, struct result *r, struct arena *scratch)
 {
     const struct crypto_ops *ops = crypto_native();
