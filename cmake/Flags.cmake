@@ -16,7 +16,7 @@ target_compile_options(metis_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-Wall -Wextra -Wpedantic -Wshadow -Wconversion
     -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wformat=2
     -Werror>
-    $<$<COMPILE_LANGUAGE:C>:-fno-plt -fno-strict-aliasing -fno-common
+    $<$<COMPILE_LANGUAGE:C>:-fno-plt -fno-common
     -fno-omit-frame-pointer -fstack-protector-strong>)
 target_include_directories(metis_flags INTERFACE ${CMAKE_SOURCE_DIR}/include
     ${CMAKE_BINARY_DIR}/gen)
