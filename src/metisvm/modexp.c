@@ -4,12 +4,10 @@
  *   input: length of base | length of exponent | length of modulus | base | exponent | modulus
  *          32               32                   32                  zeros follow its end
  *
- * Before Osaka an exponent of many megabytes is cheap when the modulus is a byte or two. It
- * can only be zeros past the end of the input, so that part is not laid out in memory:
- * b^(e * 256^k) = (b^e)^(256^k), done in pieces of at most 1 KiB. */
+ * Before Osaka an exponent of many megabytes is cheap when the modulus is a byte or two. But
+ * where it reaches past the end of the input the modulus behind it is zero, and so is the
+ * result: only an exponent that is there in full is ever used, in place. */
 #include "metisvm_int.h"
-
-#define ZEROS_MAX 1024u
 
 struct modexp_in {
     slice input;
@@ -83,44 +81,20 @@ uint64_t modexp_gas(enum fork fork, slice input)
     return MT_MAX((uint64_t)gas, least);
 }
 
-/* The len bytes at off: the input itself where it reaches, else a padded copy. */
-static mt_err operand(struct arena *arena, slice input, u256 off, size_t len, slice *out)
+/* The len bytes at off, which lies in the input: there, or a copy when they reach past its
+ * end. */
+static mt_err padded(struct arena *arena, slice input, size_t off, size_t len, slice *out)
 {
-    static const uint8_t none;
-    *out = slice_of(&none, 0);
-    if (len == 0)
-        return MT_OK;
-    size_t have = u256_is_u64(off) && off.w[0] < input.len ? input.len - off.w[0] : 0;
+    size_t have = input.len - off;
     if (have >= len) {
-        *out = slice_of(input.ptr + off.w[0], len);
+        *out = slice_of(input.ptr + off, len);
         return MT_OK;
     }
     uint8_t *copy = arena_zalloc(arena, len, 1);
     if (copy == NULL)
         return MT_ELIMIT;
-    if (have != 0)
-        memcpy(copy, input.ptr + off.w[0], have);
+    memcpy(copy, input.ptr + off, have);
     *out = slice_of(copy, len);
-    return MT_OK;
-}
-
-/* out^(256^zeros) mod m, in place. */
-static mt_err raise_by_zeros(const struct crypto_ops *ops, uint8_t *out, slice mod,
-                             uint64_t zeros, struct arena *arena)
-{
-    static const uint8_t power[1 + ZEROS_MAX] = {1};
-    uint8_t *base = arena_alloc(arena, mod.len);
-    if (base == NULL)
-        return MT_ELIMIT;
-    while (zeros != 0) {
-        size_t n = (size_t)MT_MIN(zeros, ZEROS_MAX);
-        struct arena_mark mark = arena_mark(arena);
-        memcpy(base, out, mod.len);
-        MT_TRY(ops->modexp(slice_of(base, mod.len), slice_of(power, 1 + n), mod, out,
-                           arena));
-        arena_rewind(arena, mark);
-        zeros -= n;
-    }
     return MT_OK;
 }
 
@@ -131,27 +105,20 @@ mt_err modexp_run(struct vm *vm, slice input, bool *ok)
     *ok = true;
     if (u256_is_zero(in.mod_len))
         return MT_OK; /* no output */
-    size_t base_len = in.base_len.w[0], mod_len = in.mod_len.w[0];
-    uint64_t exp_len = in.exp_len.w[0];
+    size_t mod_len = in.mod_len.w[0];
     MT_TRY(vm_ret_room(vm, mod_len));
-    struct arena_mark mark = arena_mark(arena);
+    memset(vm->ret, 0, mod_len);
     u256 exp_at = u256_add(u256_from(96), in.base_len);
     u256 mod_at = u256_add(exp_at, in.exp_len);
-    slice base, exp, mod;
-    size_t past =
-        u256_is_u64(exp_at) && exp_at.w[0] < input.len ? input.len - exp_at.w[0] : 0;
-    uint64_t written = MT_MIN(exp_len, past); /* of the exponent */
-    MT_TRY(operand(arena, input, u256_from(96), base_len, &base));
-    MT_TRY(operand(arena, input, exp_at, written, &exp));
-    MT_TRY(operand(arena, input, mod_at, mod_len, &mod));
-    mt_err err = vm->env.crypto->modexp(base, exp, mod, vm->ret, arena);
-    /* An exponent of zeros only is 0 and stays so; 1 to any power is 1. */
-    if (err == MT_OK && written != 0 && exp_len > written)
-        err = raise_by_zeros(vm->env.crypto, vm->ret, mod, exp_len - written, arena);
-    if (err == MT_ECRYPTO) {
-        *ok = false;
-        err = MT_OK;
-    }
+    if (!u256_is_u64(mod_at) || mod_at.w[0] >= input.len)
+        return MT_OK; /* the modulus is zero */
+    struct arena_mark mark = arena_mark(arena);
+    slice base = slice_of(input.ptr + 96, in.base_len.w[0]), mod;
+    slice exp = slice_of(input.ptr + exp_at.w[0], in.exp_len.w[0]);
+    mt_err err = padded(arena, input, mod_at.w[0], mod_len, &mod);
+    if (err == MT_OK)
+        err = vm->env.crypto->modexp(base, exp, mod, vm->ret, arena);
+    *ok = err != MT_ECRYPTO;
     arena_rewind(arena, mark);
-    return err;
+    return err == MT_ECRYPTO ? MT_OK : err;
 }
