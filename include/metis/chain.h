@@ -84,6 +84,7 @@ struct chain_options {
     const struct crypto_ops *crypto;
     enum vm_engine engine;
     size_t block_memory_max; /* arena cap of one block's execution */
+    unsigned metric_net;     /* index for the metrics */
     /* Called on the executor thread after each commit; takes ownership of update. NULL: none. */
     void (*on_update)(void *ctx, struct chain_update *update);
     void *ctx;

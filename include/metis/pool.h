@@ -76,6 +76,7 @@ struct pool_options {
     u256 fee_cap;         /* gas * price of one transaction over RPC; zero: none */
     bool allow_unprotected;
     size_t ingest_max; /* submissions waiting for recovery */
+    unsigned metric_net; /* index for the metrics */
     struct chain *chain;
     struct workers *workers;  /* NULL: recover on the caller */
     struct mailbox *to_loop;  /* results of recovery come back here */

@@ -8,6 +8,7 @@ mt_err block_invalid(struct chain *c, const char *name, struct mt_diag *diag,
 {
     va_list ap;
     c->block_error = name;
+    metric_add(METRIC_chain_rejected_blocks_total, c->opt.metric_net, 1);
     if (diag != NULL) {
         va_start(ap, fmt);
         diag->code = MT_EINVALID_BLOCK;
@@ -29,6 +30,15 @@ struct rules chain_rules_at(const struct chain *c, uint64_t number, uint64_t tim
     u256 td = parent_td != NULL ? *parent_td : U256_ZERO;
     bool merged = spec->merge_by_ttd && u256_cmp(td, spec->ttd) >= 0;
     return chain_rules(spec, number, timestamp, merged);
+}
+
+mt_err commit_batch(struct chain *c, struct metisdb_batch *batch)
+{
+    uint64_t start_ns = clock_mono_ns();
+    mt_err err = metisdb_commit(batch);
+    metric_observe_ns(METRIC_chain_commit_seconds, c->opt.metric_net,
+                      clock_mono_ns() - start_ns);
+    return err;
 }
 
 /* ---- views ---- */

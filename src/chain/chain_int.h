@@ -17,15 +17,16 @@ struct chain {
     struct ref_cache *cache; /* blocks by hash; shared by all threads */
     /* the executor's own */
     struct head_view *view;
-    struct arena arena;      /* of the block in work */
-    struct arena scratch;    /* of the call in work: frames and EVM memory */
-    const char *block_error; /* fixture name of the last invalid block, "" when none */
+    struct arena arena;        /* of the block in work */
+    struct arena scratch;      /* of the call in work: frames and EVM memory */
+    const char *block_error;   /* fixture name of the last invalid block, "" when none */
     struct chain_draft *draft; /* the one open, or NULL */
 };
 
 /* Records why a block is invalid (name as in the public fixtures) and returns
  * MT_EINVALID_BLOCK with the text. */
-__attribute__((format(printf, 4, 5))) mt_err block_invalid(struct chain *c, const char *name,
+__attribute__((format(printf, 4, 5))) mt_err block_invalid(struct chain *c,
+                                                           const char *name,
                                                            struct mt_diag *diag,
                                                            const char *fmt, ...);
 
@@ -36,13 +37,16 @@ mt_err chain_block_of_record(const struct block_record *rec, bool canonical,
                              struct chain_block **out);
 /* The record of a block: parts are encoded into arena. receipts NULL: none kept. */
 mt_err chain_record_of_block(const struct block *b, const struct receipt *receipts,
-                             size_t receipt_num, u256 total_difficulty, struct arena *arena,
-                             struct block_record *out);
+                             size_t receipt_num, u256 total_difficulty,
+                             struct arena *arena, struct block_record *out);
 /* Index arguments of a block value; array in arena. */
 mt_err chain_index_of_block(const struct chain_block *b, struct arena *arena,
                             struct metisdb_block_index *out);
 
 /* ---- chain.c ---- */
+
+/* metisdb_commit, timed. */
+mt_err commit_batch(struct chain *c, struct metisdb_batch *batch);
 
 /* Collects what a write does, then publishes it. */
 struct update_builder {

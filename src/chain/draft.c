@@ -11,6 +11,7 @@ struct chain_draft {
     uint64_t gas_limit_wanted;
     bool sealed;
     struct chain_block *value;
+    uint64_t start_ns;
 };
 
 /* At most 1/1024 of the parent's a block, towards the wanted limit (yellow paper 4.3.4). */
@@ -68,9 +69,6 @@ static mt_err fill_header(struct chain_draft *d, struct mt_diag *diag)
     h->gas_limit = d->in.gas_limit != 0
                        ? d->in.gas_limit
                        : step_gas_limit(c, parent, &d->x.rules, parent_rules);
-    if (d->x.rules.fork < FORK_PARIS)
-        h->difficulty =
-            chain_difficulty(&d->x.rules, h->number, h->timestamp, parent, false);
     fill_fees(d, parent, parent_rules);
     uint64_t least = parent->timestamp + (c->genesis->spec.equal_time ? 0 : 1);
     if (h->timestamp < least)
@@ -88,6 +86,7 @@ mt_err chain_draft_begin(struct chain *c, const struct chain_draft_in *in,
     struct chain_draft *d = mt_alloc(sizeof(*d));
     d->chain = c;
     d->in = *in;
+    d->start_ns = clock_mono_ns();
     mt_err err = fill_header(d, diag);
     if (err == MT_OK)
         err = metisdb_begin(c->db, &d->batch, diag);
@@ -187,7 +186,9 @@ mt_err chain_draft_commit(struct chain_draft *d, struct chain_block **out,
     struct chain_block *value = d->value;
     struct update_builder ub;
     MT_ASSERT(d->sealed);
-    mt_err err = metisdb_commit(d->batch);
+    mt_err err = commit_batch(c, d->batch);
+    metric_observe_ns(METRIC_chain_build_seconds, c->opt.metric_net,
+                      clock_mono_ns() - d->start_ns);
     c->draft = NULL;
     mt_free(d);
     if (err != MT_OK) {

@@ -115,7 +115,10 @@ mt_err execute_and_store(struct chain *c, struct metisdb_batch *batch, struct bl
     struct block_exec_out out;
     hash32 root;
     MT_TRY(execution_begin(&x, c, batch, &b->header, rules, diag));
+    uint64_t start_ns = clock_mono_ns();
     mt_err err = block_exec_all(x.exec, b, &out, diag);
+    metric_observe_ns(METRIC_chain_execute_seconds, c->opt.metric_net,
+                      clock_mono_ns() - start_ns);
     if (err == MT_EINVALID_BLOCK)
         c->block_error = block_exec_error_names(x.exec);
     MT_TRY(err);

@@ -91,14 +91,16 @@ mt_err chain_export_file(struct chain *c, const char *path, uint64_t first, uint
                          struct mt_diag *diag)
 {
     mt_err err = MT_OK;
+    struct stat st;
     FILE *f = fopen(path, "wbe");
     if (f == NULL)
         return mt_fail(diag, MT_EIO, "%s: %s", path, strerror(errno));
+    bool regular = fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode);
     for (uint64_t n = first; n <= last && err == MT_OK; n++)
         err = write_block(c, f, n, diag);
     if (fclose(f) != 0 && err == MT_OK)
         err = mt_fail(diag, MT_EIO, "%s: %s", path, strerror(errno));
-    if (err != MT_OK)
+    if (err != MT_OK && regular)
         unlink(path); /* nothing half-done is kept */
     return err;
 }

@@ -115,6 +115,27 @@ static const struct {
 #undef FORK_ROW
 };
 
+/* Forks of one kind come in the order of the table; the DAO fork and the net split are events
+ * of their own, and a parameter fork may come at any time after Osaka. */
+static mt_err check_fork_order(struct reader *r)
+{
+    const struct chain_spec *s = &r->g->spec;
+    unsigned last = FORK_FRONTIER;
+    char path[64];
+    if (s->fork_at[FORK_AMSTERDAM] != FORK_NEVER)
+        return bad(r, "config.amsterdamTime", "this fork is not supported");
+    for (unsigned f = FORK_HOMESTEAD; f <= FORK_OSAKA; f++) {
+        if (f == FORK_DAO || f == FORK_PARIS || s->fork_at[f] == FORK_NEVER)
+            continue;
+        bool same_kind = (f >= FORK_SHANGHAI) == (last >= FORK_SHANGHAI);
+        mt_fmt(path, sizeof(path), "config.%s", FORKS[f].key);
+        if (same_kind && s->fork_at[f] < s->fork_at[last])
+            return bad(r, path, "is before %s", FORKS[last].key);
+        last = f;
+    }
+    return MT_OK;
+}
+
 static mt_err read_forks(struct reader *r, const json_t *config)
 {
     struct chain_spec *s = &r->g->spec;
@@ -132,7 +153,7 @@ static mt_err read_forks(struct reader *r, const json_t *config)
     if (ttd != NULL)
         MT_TRY(to_u256(r, "config.terminalTotalDifficulty", ttd, &s->ttd));
     s->dao_support = json_is_true(json_object_get(config, "daoForkSupport"));
-    return MT_OK;
+    return check_fork_order(r);
 }
 
 static bool same_lower(const char *lower, const char *name)
@@ -203,6 +224,18 @@ static const struct {
 #undef RULE_ROW
 };
 
+/* The name becomes a folder and a label: letters, digits, '-' and '_'. */
+static bool good_name(const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        char low = (char)(s[i] | 32);
+        bool word = (low >= 'a' && low <= 'z') || (s[i] >= '0' && s[i] <= '9');
+        if (!word && s[i] != '-' && s[i] != '_')
+            return false;
+    }
+    return len > 0;
+}
+
 static mt_err set_rule(struct reader *r, const char *path, size_t i, const json_t *v)
 {
     char *base = (char *)&r->g->spec, *at = base + RULE_TABLE[i].field;
@@ -211,8 +244,8 @@ static mt_err set_rule(struct reader *r, const char *path, size_t i, const json_
     switch (RULE_TABLE[i].kind) {
     case RULE_NAME:
         if (!json_is_string(v) || json_string_length(v) >= sizeof(r->g->spec.name) ||
-            json_string_length(v) == 0)
-            return bad(r, path, "not a name of 1 to 31 characters");
+            !good_name(json_string_value(v), json_string_length(v)))
+            return bad(r, path, "not a name of 1 to 31 letters, digits, - and _");
         memcpy(at, json_string_value(v), json_string_length(v) + 1);
         return MT_OK;
     case RULE_U64: {
@@ -490,13 +523,49 @@ static hash32 hash_spec(const struct genesis *g)
 
 /* ---- entry ---- */
 
+/* geth writes a total difficulty as an integer of any length, our parser stops at 63 bits: a
+ * copy in which integers of more than 18 digits stand in quotes. */
+static mt_err quote_long_integers(slice json, struct buf *out)
+{
+    bool in_string = false;
+    for (size_t i = 0; i < json.len; i++) {
+        uint8_t c = json.ptr[i];
+        size_t n = 0;
+        while (!in_string && i + n < json.len && json.ptr[i + n] >= '0' &&
+               json.ptr[i + n] <= '9')
+            n++;
+        if (n > 18) {
+            buf_put_u8(out, '"');
+            buf_put(out, json.ptr + i, n);
+            buf_put_u8(out, '"');
+        } else if (n > 0) {
+            buf_put(out, json.ptr + i, n);
+        } else {
+            buf_put_u8(out, c);
+            if (in_string && c == '\\' && i + 1 < json.len)
+                buf_put_u8(out, json.ptr[++i]);
+            else if (c == '"')
+                in_string = !in_string;
+        }
+        i += n > 0 ? n - 1 : 0;
+    }
+    return buf_ok(out) ? MT_OK : MT_ELIMIT;
+}
+
 mt_err genesis_parse(slice json, struct arena *arena, struct genesis *out,
                      struct mt_diag *diag)
 {
     struct genesis g = {0};
     struct reader r = {arena, &g, diag};
+    struct buf text;
     json_t *top;
-    mt_err err = json_parse(json, FILE_SIZE_MAX, DEPTH_MAX, &top, diag);
+    if (json.len > FILE_SIZE_MAX)
+        return mt_fail(diag, MT_ELIMIT, "genesis: above 64 MiB");
+    buf_init(&text, 2 * FILE_SIZE_MAX);
+    mt_err err = quote_long_integers(json, &text);
+    if (err == MT_OK)
+        err = json_parse(buf_slice(&text), 2 * FILE_SIZE_MAX, DEPTH_MAX, &top, diag);
+    buf_fini(&text);
     if (err != MT_OK)
         return mt_wrap(diag, err, "genesis");
     if (!json_is_object(top))
@@ -511,10 +580,10 @@ mt_err genesis_parse(slice json, struct arena *arena, struct genesis *out,
     MT_TRY(err);
     MT_TRY(complete_header(&r));
     g.spec_hash = hash_spec(&g);
-    const void *text = arena_copy(arena, json.ptr, json.len);
-    if (text == NULL)
+    const void *copy = arena_copy(arena, json.ptr, json.len);
+    if (copy == NULL)
         return bad(&r, "file", "too large");
-    g.json = slice_of(text, json.len);
+    g.json = slice_of(copy, json.len);
     *out = g;
     return MT_OK;
 }

@@ -52,10 +52,12 @@ static mt_err open_chain(const struct config *c, const struct ledger_hooks *hook
         .db = l->db,
         .genesis = &l->genesis,
         .crypto = crypto_native(),
+        .metric_net = METRIC_NODE,
         .block_memory_max = (size_t)config_num(c, l->name, OPT_node_block_memory),
     };
     if (hooks != NULL) {
         opt.workers = hooks->workers;
+        opt.metric_net = hooks->metric_net;
         opt.on_update = hooks->on_update;
         opt.ctx = hooks->ctx;
     }

@@ -20,6 +20,7 @@ struct ledger {
 
 struct ledger_hooks {
     struct workers *workers;
+    unsigned metric_net;
     void (*on_update)(void *ctx, struct chain_update *update);
     void *ctx;
 };

@@ -93,6 +93,7 @@ static void make_pool(struct network *net)
         .chain = net->ledger.chain,
         .workers = net->node->workers,
         .to_loop = net->node->to_loop,
+        .metric_net = net->metric,
         .on_pending = on_pending,
         .ctx = net,
     };
@@ -298,7 +299,6 @@ static void log_network(const struct network *net)
 mt_err network_open(struct network *net, const char *word, struct mt_diag *diag)
 {
     struct node *n = net->node;
-    struct ledger_hooks hooks = {n->workers, on_update, net};
     MT_TRY(ledger_load(word, &net->ledger, diag));
     for (unsigned i = 0; i < net->idx; i++) {
         if (strcmp(n->networks[i].ledger.name, net->ledger.name) == 0)
@@ -306,6 +306,7 @@ mt_err network_open(struct network *net, const char *word, struct mt_diag *diag)
                            net->ledger.name);
     }
     MT_TRY(metrics_network(net->ledger.name, &net->metric));
+    struct ledger_hooks hooks = {n->workers, net->metric, on_update, net};
     MT_TRY(ledger_open(n->config, n->datadir, &hooks, &net->ledger, diag));
     net->view = chain_view(net->ledger.chain);
     if (option(net, OPT_db_sync) == METISDB_SYNC_INTERVAL)

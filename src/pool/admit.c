@@ -221,6 +221,9 @@ void pool_admit(struct pool *p, struct pool_state *st, struct pool_tx *t, bool l
         pool_refuse(v, POOL_STATE, TX_OK, NULL);
     else
         admit_to(p, st, s, t, local, v);
+    metric_add(v->reason == POOL_OK ? METRIC_pool_added_total
+                                    : METRIC_pool_rejected_total,
+               p->opt.metric_net, 1);
     if (v->reason != POOL_OK) {
         why_put(p, &t->tx.hash, v->reason, v->error);
         s = sender_get(p, &t->tx.from);

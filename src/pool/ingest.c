@@ -101,6 +101,7 @@ static void batch_done(struct task *task)
             pool_refuse(&v, POOL_TX, TX_SIGNATURE, ": %s",
                         it->diag.text[0] != 0 ? it->diag.text : mt_err_text(it->err));
             why_put(p, &v.hash, v.reason, v.error);
+            metric_add(METRIC_pool_rejected_total, p->opt.metric_net, 1);
         }
         it->done(it->ctx, &v);
         pool_tx_drop(it->tx);
@@ -204,5 +205,6 @@ void pool_submit(struct pool *p, slice raw, uint64_t now_ms, pool_done_fn *done,
             (struct ingest_item){.tx = t, .done = done, .ctx = ctx, .now_ms = now_ms};
         return;
     }
+    metric_add(METRIC_pool_rejected_total, p->opt.metric_net, 1);
     done(ctx, &v);
 }

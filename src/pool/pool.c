@@ -77,6 +77,8 @@ void pool_forget(struct pool *p, struct sender *s, size_t at, enum pool_reason r
     map_del(&p->by_hash, t->tx.hash.b);
     p->bytes -= t->tx.raw.len;
     why_put(p, &t->tx.hash, reason, error);
+    if (error != TX_NONCE_TOO_LOW) /* else a block has it, or one in its place */
+        metric_add(METRIC_pool_dropped_total, p->opt.metric_net, 1);
     pool_tx_drop(t);
 }
 

@@ -149,7 +149,7 @@ Test(base_metrics, exposition)
     };
     for (size_t i = 0; i < MT_ARRAY_LEN(lines); i++)
         cr_assert_not_null(strstr(text, lines[i]), "missing %s in\n%s", lines[i], text);
-    cr_assert_null(strstr(text, "metis_builder_"), "untouched series are left out");
+    cr_assert_null(strstr(text, "metis_chain_build_"), "untouched series are left out");
     buf_fini(&out);
 }
 

@@ -23,8 +23,7 @@
     X(chain_reorgs_total, COUNTER, "Heads that were replaced by another branch")         \
     X(chain_execute_seconds, SECONDS, "Time to execute a block")                         \
     X(chain_commit_seconds, SECONDS, "Time to compute the root and commit a block")      \
-    X(builder_blocks_total, COUNTER, "Blocks built here")                                \
-    X(builder_build_seconds, SECONDS, "Time to build and seal a block")                  \
+    X(chain_build_seconds, SECONDS, "Time to build, seal and commit a block here")       \
     X(pool_pending, GAUGE, "Transactions that could be included now")                    \
     X(pool_queued, GAUGE, "Transactions that wait for an earlier nonce")                 \
     X(pool_added_total, COUNTER, "Transactions admitted")                                \
