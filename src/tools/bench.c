@@ -15,6 +15,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *help;
 } COMMANDS[] = {
+    {"vm", bench_vm_main, "vm [--engine E] [--runs N] FILE..."},
     {"rpc", bench_rpc_main,
      "rpc --url U --method M [--params JSON] [--connections N] [--requests N] [--runs N] "
      "[--pid P] [--peer NAME=COMMAND]"},
