@@ -6,25 +6,6 @@
  * sums of ADDMOD. */
 #include "metis/base/u256.h"
 
-u256 u256_mul(u256 a, u256 b)
-{
-    u256 r;
-    mt_u128 t = (mt_u128)a.w[0] * b.w[0];
-    r.w[0] = (uint64_t)t;
-    mt_u128 t01 = (mt_u128)a.w[0] * b.w[1];
-    mt_u128 t10 = (mt_u128)a.w[1] * b.w[0];
-    mt_u128 mid = (t >> 64) + (uint64_t)t01 + (uint64_t)t10;
-    r.w[1] = (uint64_t)mid;
-    mt_u128 top = (mid >> 64) + (t01 >> 64) + (t10 >> 64);
-    top += (mt_u128)a.w[0] * b.w[2];
-    top += (mt_u128)a.w[1] * b.w[1];
-    top += (mt_u128)a.w[2] * b.w[0];
-    r.w[2] = (uint64_t)top;
-    r.w[3] = (uint64_t)(top >> 64) + a.w[0] * b.w[3] + a.w[1] * b.w[2] + a.w[2] * b.w[1] +
-             a.w[3] * b.w[0];
-    return r;
-}
-
 void u256_mul_full(u256 a, u256 b, uint64_t out[8])
 {
     for (int i = 0; i < 8; i++)
@@ -48,84 +29,160 @@ u256 u256_mul_o(u256 a, u256 b, bool *overflow)
     return (u256){{p[0], p[1], p[2], p[3]}};
 }
 
-/* (hi, lo) / d with hi < d, so the quotient fits one digit. The hardware's 128-by-64
- * division where there is one; the compiler's helper otherwise. */
-static inline uint64_t div_2by1(uint64_t hi, uint64_t lo, uint64_t d, uint64_t *rem)
+/* Division by a digit that is used more than once goes through its reciprocal (Möller and
+ * Granlund, "Improved division by invariant integers", 2011): two multiplications in place
+ * of a machine division, and for two-digit divisors an estimate that is nearly always
+ * exact. A normalised divisor has its top bit set. */
+
+/* floor((2^128 - 1) / d) - 2^64 for a normalised d. */
+static inline uint64_t reciprocal_1(uint64_t d)
 {
 #if defined(__x86_64__)
     uint64_t q, r;
-    __asm__("divq %4" : "=a"(q), "=d"(r) : "0"(lo), "1"(hi), "r"(d) : "cc");
-    *rem = r;
+    __asm__("divq %4" : "=a"(q), "=d"(r) : "0"(UINT64_MAX), "1"(~d), "r"(d) : "cc");
     return q;
 #else
-    mt_u128 n = (mt_u128)hi << 64 | lo;
-    uint64_t q = (uint64_t)(n / d);
-    *rem = lo - q * d;
-    return q;
+    return (uint64_t)(((mt_u128)~d << 64 | UINT64_MAX) / d);
 #endif
 }
 
-/* One step of algorithm D: subtracts q * v[0..n) from u[0..n], returns the digit, which
- * is one less than the estimate q when the estimate was too large. */
-static uint64_t sub_mul(uint64_t *u, const uint64_t *v, int n, uint64_t q)
+/* floor((2^192 - 1) / (d1:d0)) - 2^64 for a normalised d1 (algorithm 6). */
+static inline uint64_t reciprocal_2(uint64_t d1, uint64_t d0)
 {
-    uint64_t carry = 0, borrow = 0;
-    for (int i = 0; i < n; i++) {
-        mt_u128 p = (mt_u128)q * v[i] + carry;
-        carry = (uint64_t)(p >> 64);
-        mt_u128 t = (mt_u128)u[i] - (uint64_t)p - borrow;
-        u[i] = (uint64_t)t;
-        borrow = (uint64_t)(t >> 64) & 1;
+    uint64_t v = reciprocal_1(d1);
+    uint64_t p = d1 * v + d0;
+    if (p < d0) {
+        v--;
+        if (p >= d1) {
+            v--;
+            p -= d1;
+        }
+        p -= d1;
     }
-    mt_u128 t = (mt_u128)u[n] - carry - borrow;
-    u[n] = (uint64_t)t;
-    if (((uint64_t)(t >> 64) & 1) == 0)
-        return q;
-    uint64_t c = 0;
-    for (int i = 0; i < n; i++) {
-        mt_u128 s = (mt_u128)u[i] + v[i] + c;
-        u[i] = (uint64_t)s;
-        c = (uint64_t)(s >> 64);
+    mt_u128 t = (mt_u128)v * d0;
+    p += (uint64_t)(t >> 64);
+    if (p < (uint64_t)(t >> 64)) {
+        v--;
+        if (p > d1 || (p == d1 && (uint64_t)t >= d0))
+            v--;
     }
-    u[n] += c;
-    return q - 1;
+    return v;
 }
 
-/* The estimate of one quotient digit from the top digits (u2 u1 u0) / (v1 v0), v1 with
- * its top bit set and u2 <= v1: right or one too large. */
-static uint64_t estimate(uint64_t u2, uint64_t u1, uint64_t u0, uint64_t v1, uint64_t v0)
+/* (u1:u0) / d with u1 < d and d's reciprocal v (algorithm 4). */
+static inline uint64_t div_2by1(uint64_t u1, uint64_t u0, uint64_t d, uint64_t v,
+                                uint64_t *rem)
 {
-    uint64_t q, r;
-    if (u2 >= v1) {
-        q = UINT64_MAX;
-        r = u1 + v1; /* u2:u1 - q * v1 with u2 = v1 */
-        if (r < v1)
-            return q; /* the remainder passed 2^64: no correction needed */
-    } else {
-        q = div_2by1(u2, u1, v1, &r);
+    mt_u128 q = (mt_u128)v * u1 + ((mt_u128)u1 << 64 | u0);
+    uint64_t q1 = (uint64_t)(q >> 64) + 1;
+    uint64_t r = u0 - q1 * d;
+    if (r > (uint64_t)q) {
+        q1--;
+        r += d;
     }
-    while ((mt_u128)q * v0 > ((mt_u128)r << 64 | u0)) {
+    if (MT_UNLIKELY(r >= d)) {
+        q1++;
+        r -= d;
+    }
+    *rem = r;
+    return q1;
+}
+
+/* (u2:u1:u0) / (d1:d0) with (u2:u1) < (d1:d0) and their reciprocal v (algorithm 5). */
+static inline uint64_t div_3by2(uint64_t u2, uint64_t u1, uint64_t u0, mt_u128 d,
+                                uint64_t v, mt_u128 *rem)
+{
+    mt_u128 q = (mt_u128)v * u2 + ((mt_u128)u2 << 64 | u1);
+    uint64_t q1 = (uint64_t)(q >> 64);
+    uint64_t r1 = u1 - q1 * (uint64_t)(d >> 64);
+    mt_u128 r = ((mt_u128)r1 << 64 | u0) - (mt_u128)q1 * (uint64_t)d - d;
+    q1++;
+    if ((uint64_t)(r >> 64) >= (uint64_t)q) {
+        q1--;
+        r += d;
+    }
+    if (MT_UNLIKELY(r >= d)) {
+        q1++;
+        r -= d;
+    }
+    *rem = r;
+    return q1;
+}
+
+/* u[0..n) -= q * v[0..n); what has to be borrowed from u[n]. */
+static inline uint64_t sub_mul(uint64_t *u, const uint64_t *v, int n, uint64_t q)
+{
+    uint64_t borrow = 0;
+    for (int i = 0; i < n; i++) {
+        mt_u128 p = (mt_u128)q * v[i] + borrow;
+        uint64_t low = (uint64_t)p;
+        borrow = (uint64_t)(p >> 64) + (u[i] < low);
+        u[i] -= low;
+    }
+    return borrow;
+}
+
+/* u[0..n) += v[0..n), the carry out is dropped by the caller's sense. */
+static inline void add_back(uint64_t *u, const uint64_t *v, int n)
+{
+    uint64_t carry = 0;
+    for (int i = 0; i < n; i++) {
+        mt_u128 s = (mt_u128)u[i] + v[i] + carry;
+        u[i] = (uint64_t)s;
+        carry = (uint64_t)(s >> 64);
+    }
+}
+
+/* One step of algorithm D: the quotient digit of u[0..n] / v[0..n) (n >= 2, v normalised,
+ * the top n digits of u below v); leaves the remainder in u[0..n). */
+static inline uint64_t divide_step(uint64_t *u, const uint64_t *v, int n,
+                                   uint64_t reciprocal)
+{
+    mt_u128 d = (mt_u128)v[n - 1] << 64 | v[n - 2], r;
+    if (MT_UNLIKELY(u[n] == v[n - 1] && u[n - 1] == v[n - 2])) {
+        /* The top digits' quotient is 2^64; the true one is then 2^64 - 1, because
+         * u - (2^64 - 1) v is at least v less a unit of the second digit. */
+        uint64_t q = UINT64_MAX;
+        sub_mul(u, v, n, q);
+        return q;
+    }
+    uint64_t q = div_3by2(u[n], u[n - 1], u[n - 2], d, reciprocal, &r);
+    uint64_t borrow = sub_mul(u, v, n - 2, q);
+    bool below = r < borrow;
+    r -= borrow;
+    u[n - 2] = (uint64_t)r;
+    u[n - 1] = (uint64_t)(r >> 64);
+    if (MT_UNLIKELY(below)) {
+        add_back(u, v, n);
         q--;
-        r += v1;
-        if (r < v1)
-            break;
     }
     return q;
 }
 
-/* num[0..nn) / den[0..nd), den[nd - 1] not zero, nn <= 8, nd <= 4. quot (nn digits) may
- * be NULL; rem has nd digits. */
+/* num[0..nn) / den[0], nn >= 1. */
+static uint64_t divide_by_digit(const uint64_t *num, int nn, uint64_t den, uint64_t *quot)
+{
+    int shift = __builtin_clzll(den);
+    uint64_t d = den << shift, v = reciprocal_1(d);
+    uint64_t r = shift == 0 ? 0 : num[nn - 1] >> (64 - shift);
+    for (int i = nn - 1; i >= 0; i--) {
+        uint64_t low = num[i] << shift;
+        if (shift != 0 && i > 0)
+            low |= num[i - 1] >> (64 - shift);
+        uint64_t q = div_2by1(r, low, d, v, &r);
+        if (quot != NULL)
+            quot[i] = q;
+    }
+    return r >> shift;
+}
+
+/* num[0..nn) / den[0..nd), den[nd - 1] not zero, nd <= nn <= 8, nd <= 4. quot (nn digits)
+ * may be NULL; rem has nd digits. */
 static void divide(const uint64_t *num, int nn, const uint64_t *den, int nd,
                    uint64_t *quot, uint64_t *rem)
 {
     if (nd == 1) {
-        uint64_t r = 0;
-        for (int i = nn - 1; i >= 0; i--) {
-            uint64_t q = div_2by1(r, num[i], den[0], &r);
-            if (quot != NULL)
-                quot[i] = q;
-        }
-        rem[0] = r;
+        rem[0] = divide_by_digit(num, nn, den[0], quot);
         return;
     }
     uint64_t u[9], v[4];
@@ -137,13 +194,13 @@ static void divide(const uint64_t *num, int nn, const uint64_t *den, int nd,
     for (int i = nn - 1; i > 0; i--)
         u[i] = shift == 0 ? num[i] : num[i] << shift | num[i - 1] >> (64 - shift);
     u[0] = num[0] << shift;
+    uint64_t reciprocal = reciprocal_2(v[nd - 1], v[nd - 2]);
     for (int j = nn - nd; j >= 0; j--) {
-        uint64_t q =
-            estimate(u[j + nd], u[j + nd - 1], u[j + nd - 2], v[nd - 1], v[nd - 2]);
-        q = sub_mul(u + j, v, nd, q);
+        uint64_t q = divide_step(u + j, v, nd, reciprocal);
         if (quot != NULL)
             quot[j] = q;
     }
+    u[nd] = 0;
     for (int i = 0; i < nd; i++)
         rem[i] = shift == 0 ? u[i] : u[i] >> shift | u[i + 1] << (64 - shift);
 }
@@ -253,32 +310,32 @@ u256 u256_exp(u256 a, u256 e)
     return r;
 }
 
+/* Whole limbs are moved by reading from an offset into limbs padded with zeros; the rest by
+ * two shifts, of which the second is split so that a shift by 64 never happens. */
 u256 u256_shl(u256 a, uint64_t n)
 {
-    u256 r = U256_ZERO;
     if (n >= 256)
-        return r;
-    unsigned limbs = (unsigned)(n / 64), bits = (unsigned)(n % 64);
-    for (unsigned i = limbs; i < 4; i++) {
-        r.w[i] = a.w[i - limbs] << bits;
-        if (bits != 0 && i > limbs)
-            r.w[i] |= a.w[i - limbs - 1] >> (64 - bits);
-    }
-    return r;
+        return U256_ZERO;
+    const uint64_t t[8] = {0, 0, 0, 0, a.w[0], a.w[1], a.w[2], a.w[3]};
+    const uint64_t *p = t + 4 - n / 64;
+    unsigned bits = (unsigned)(n % 64);
+    return (u256){{p[0] << bits | (p[-1] >> 1) >> (63 - bits),
+                   p[1] << bits | (p[0] >> 1) >> (63 - bits),
+                   p[2] << bits | (p[1] >> 1) >> (63 - bits),
+                   p[3] << bits | (p[2] >> 1) >> (63 - bits)}};
 }
 
 u256 u256_shr(u256 a, uint64_t n)
 {
-    u256 r = U256_ZERO;
     if (n >= 256)
-        return r;
-    unsigned limbs = (unsigned)(n / 64), bits = (unsigned)(n % 64);
-    for (unsigned i = 0; i + limbs < 4; i++) {
-        r.w[i] = a.w[i + limbs] >> bits;
-        if (bits != 0 && i + limbs + 1 < 4)
-            r.w[i] |= a.w[i + limbs + 1] << (64 - bits);
-    }
-    return r;
+        return U256_ZERO;
+    const uint64_t t[8] = {a.w[0], a.w[1], a.w[2], a.w[3], 0, 0, 0, 0};
+    const uint64_t *p = t + n / 64;
+    unsigned bits = (unsigned)(n % 64);
+    return (u256){{p[0] >> bits | (p[1] << 1) << (63 - bits),
+                   p[1] >> bits | (p[2] << 1) << (63 - bits),
+                   p[2] >> bits | (p[3] << 1) << (63 - bits),
+                   p[3] >> bits | (p[4] << 1) << (63 - bits)}};
 }
 
 u256 u256_sar(u256 a, uint64_t n)

@@ -122,7 +122,22 @@ static inline u256 u256_not(u256 a)
 }
 
 /* Product modulo 2^256. */
-u256 u256_mul(u256 a, u256 b);
+static inline u256 u256_mul(u256 a, u256 b)
+{
+    mt_u128 t = (mt_u128)a.w[0] * b.w[0];
+    uint64_t r0 = (uint64_t)t;
+    mt_u128 t01 = (mt_u128)a.w[0] * b.w[1];
+    mt_u128 t10 = (mt_u128)a.w[1] * b.w[0];
+    mt_u128 mid = (t >> 64) + (uint64_t)t01 + (uint64_t)t10;
+    uint64_t r1 = (uint64_t)mid;
+    mt_u128 top = (mid >> 64) + (t01 >> 64) + (t10 >> 64);
+    top += (mt_u128)a.w[0] * b.w[2];
+    top += (mt_u128)a.w[1] * b.w[1];
+    top += (mt_u128)a.w[2] * b.w[0];
+    uint64_t r3 = (uint64_t)(top >> 64) + a.w[0] * b.w[3] + a.w[1] * b.w[2] +
+                  a.w[2] * b.w[1] + a.w[3] * b.w[0];
+    return (u256){{r0, r1, (uint64_t)top, r3}};
+}
 
 /* Product and whether it exceeded 2^256 - 1. */
 u256 u256_mul_o(u256 a, u256 b, bool *overflow);
