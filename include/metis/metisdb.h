@@ -1,5 +1,5 @@
-/* metisdb: the store of one network — state with exact Merkle Patricia roots, block records,
- * receipts, indexes, heads — behind one header.
+/* metisdb: the store of one network behind one header: state with exact Merkle Patricia
+ * roots, block records, receipts, indexes, heads.
  *
  * One writer (the executor thread) works in batches: a batch holds everything of one or more
  * blocks and becomes visible and crash-safe as a whole. Any number of readers work on
@@ -27,15 +27,16 @@ enum metisdb_sync {
 };
 
 struct metisdb_options {
-    const char *path;       /* folder, made when missing */
-    const char *network;    /* stored at creation, compared at open */
+    const char *path;    /* folder, made when missing */
+    const char *network; /* stored at creation, compared at open; NULL: open only what
+                               is there, whatever it is (tools) */
     uint64_t chain_id;
-    hash32 spec_hash;       /* likewise */
+    hash32 spec_hash; /* likewise */
     enum metisdb_sync sync;
     uint64_t interval_ms;
-    uint64_t undo_blocks;   /* reverse diffs kept; UINT64_MAX: all */
-    uint64_t map_size_max;  /* bytes of address space, the cap of the file */
-    unsigned readers_max;
+    uint64_t undo_blocks;  /* reverse diffs kept; UINT64_MAX: all */
+    uint64_t map_size_max; /* bytes of address space, the cap of the file; 0: 1 TiB */
+    unsigned readers_max;  /* snapshots and queries at once; 0: 126 */
 };
 
 /* Opens or creates. MT_EBUSY: another process holds it; MT_EVERSION: other format, network,
@@ -69,7 +70,8 @@ struct block_id {
 };
 
 /* Any thread. MT_ENOTFOUND when never set (an empty store has no head). */
-mt_err metisdb_get_head(struct metisdb *db, enum metisdb_head which, struct block_id *out);
+mt_err metisdb_get_head(struct metisdb *db, enum metisdb_head which,
+                        struct block_id *out);
 
 /* ---- snapshots (any thread, each snapshot one thread at a time) ---- */
 
@@ -101,7 +103,8 @@ struct metisdb_want {
     bool exists;            /* out */
     u256 value;             /* out */
 };
-mt_err metisdb_get_many(struct metisdb_snapshot *s, struct metisdb_want *wants, size_t num);
+mt_err metisdb_get_many(struct metisdb_snapshot *s, struct metisdb_want *wants,
+                        size_t num);
 
 /* Merkle proofs as eth_getProof wants them, in arena: the account's nodes, then for each slot
  * its value and nodes. */
@@ -132,14 +135,14 @@ mt_err metisdb_get_proof(struct metisdb_snapshot *s, const address *addr,
 struct block_record {
     struct block_id id;
     hash32 parent;
-    slice header;           /* RLP */
-    slice body;             /* RLP of the whole block's list without the header */
-    slice receipts;         /* chain's own storage form, see chain.h */
-    slice senders;          /* 20 bytes a transaction */
-    slice seal;             /* empty for a solo sequencer */
+    slice header;   /* RLP */
+    slice body;     /* RLP of the whole block's list without the header */
+    slice receipts; /* chain's own storage form, see chain.h */
+    slice senders;  /* 20 bytes a transaction */
+    slice seal;     /* empty for a solo sequencer */
     slice l1_origin;
     slice sequencer_sig;
-    slice access_list;      /* EIP-7928 bytes */
+    slice access_list; /* EIP-7928 bytes */
     u256 total_difficulty;
 };
 
@@ -155,12 +158,18 @@ struct tx_location {
     uint64_t number; /* canonical block */
     uint32_t idx;
 };
-mt_err metisdb_find_tx(struct metisdb *db, const hash32 *tx_hash, struct tx_location *out);
+mt_err metisdb_find_tx(struct metisdb *db, const hash32 *tx_hash,
+                       struct tx_location *out);
 
 /* Canonical blocks in [from, to] whose logs contain the key (an address, 20 bytes, or a topic
  * at position pos), ascending; fn returns false to stop. */
-enum metisdb_log_key { METISDB_LOG_ADDRESS, METISDB_LOG_TOPIC0, METISDB_LOG_TOPIC1,
-                       METISDB_LOG_TOPIC2, METISDB_LOG_TOPIC3 };
+enum metisdb_log_key {
+    METISDB_LOG_ADDRESS,
+    METISDB_LOG_TOPIC0,
+    METISDB_LOG_TOPIC1,
+    METISDB_LOG_TOPIC2,
+    METISDB_LOG_TOPIC3
+};
 mt_err metisdb_scan_logs(struct metisdb *db, enum metisdb_log_key kind, slice key,
                          uint64_t from, uint64_t to,
                          bool (*fn)(void *ctx, uint64_t number), void *ctx);
@@ -168,7 +177,8 @@ mt_err metisdb_scan_logs(struct metisdb *db, enum metisdb_log_key kind, slice ke
 /* ---- the writer ---- */
 
 /* Opens the one change; blocks readers never. MT_EBUSY when one is open. */
-mt_err metisdb_begin(struct metisdb *db, struct metisdb_batch **out, struct mt_diag *diag);
+mt_err metisdb_begin(struct metisdb *db, struct metisdb_batch **out,
+                     struct mt_diag *diag);
 
 /* State of the head plus this batch, for the executor: same functions as on a snapshot. The
  * snapshot belongs to the batch and sees its applied deltas; closed by commit or abort. */
@@ -210,7 +220,8 @@ mt_err metisdb_undo_patches(struct metisdb_batch *b, uint64_t version);
 mt_err metisdb_commit(struct metisdb_batch *b);
 void metisdb_abort(struct metisdb_batch *b);
 
-/* Interval mode: fsync now (housekeeper thread) and move the durable head. */
+/* Interval mode: fsync now (housekeeper thread) and move the durable head. After a failed
+ * fsync the store takes no more writes (MT_EIO) until it is opened again. */
 mt_err metisdb_sync_tick(struct metisdb *db);
 
 /* ---- for operators ---- */
@@ -232,7 +243,12 @@ struct metisdb_stat {
 mt_err metisdb_get_stat(struct metisdb *db, struct metisdb_stat *out);
 
 /* What a store says of itself without opening it for writing (db stat, error texts). */
-mt_err metisdb_peek(const char *path, char *network, size_t network_size, uint64_t *chain_id,
-                    hash32 *spec_hash, struct mt_diag *diag);
+mt_err metisdb_peek(const char *path, char *network, size_t network_size,
+                    uint64_t *chain_id, hash32 *spec_hash, struct mt_diag *diag);
+
+/* Statistics of a store that another process may have open. Neither of these two may be
+ * called on a store that this process has open. */
+mt_err metisdb_peek_stat(const char *path, struct metisdb_stat *out,
+                         struct mt_diag *diag);
 
 #endif

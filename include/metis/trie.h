@@ -62,7 +62,8 @@ mt_err trie_ordered_root(struct arena *scratch, const slice *values, size_t num,
 
 /* Root of a state given in full: every account with every slot (flags are ignored, zero slots
  * and CHANGE_DELETED accounts skipped). The plain oracle for the store. */
-mt_err state_root_full(struct arena *scratch, const struct state_delta *state, hash32 *root);
+mt_err state_root_full(struct arena *scratch, const struct state_delta *state,
+                       hash32 *root);
 
 /* A storage value as it stands in the trie: RLP of the number, at most 33 bytes, in out. */
 slice trie_slot_encode(u256 value, uint8_t out[33]);

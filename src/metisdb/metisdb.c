@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define STATE_META_SIZE   48
 #define READERS_SPARE     8 /* slots for tools of other processes */
 #define BATCH_MEMORY_MAX  (4ull << 30)
 #define RECORD_MAX        (1u << 30)
@@ -82,7 +83,7 @@ mt_err state_meta_read(struct metisdb *db, MDB_txn *txn, struct state_meta *out)
 {
     MDB_val key = val_of("state", 5), val;
     MT_TRY(lmdb_err(mdb_get(txn, db->dbi[TABLE_META], &key, &val), "state", NULL));
-    if (val.mv_size != 48)
+    if (val.mv_size != STATE_META_SIZE)
         return MT_ECORRUPT;
     const uint8_t *p = val.mv_data;
     out->version = load_be64(p);
@@ -315,11 +316,11 @@ void metisdb_abort(struct metisdb_batch *b)
 
 static mt_err state_meta_write(struct metisdb_batch *b)
 {
-    uint8_t rec[48];
+    uint8_t rec[STATE_META_SIZE];
     store_be64(rec, b->state.version);
     store_be64(rec + 8, b->state.undo_from);
     memcpy(rec + 16, b->state.root.b, 32);
-    MDB_val key = val_of("state", 5), val = val_of(rec, 48);
+    MDB_val key = val_of("state", 5), val = val_of(rec, STATE_META_SIZE);
     return lmdb_err(mdb_put(b->txn, b->db->dbi[TABLE_META], &key, &val, 0), "state",
                     NULL);
 }
@@ -558,13 +559,28 @@ void metisdb_close(struct metisdb *db)
 
 /* ---- for operators ---- */
 
+static mt_err stat_free(MDB_txn *txn, unsigned page_size, uint64_t *out)
+{
+    MDB_cursor *c;
+    MDB_val key, val;
+    int rc;
+    MT_TRY(
+        lmdb_err(mdb_cursor_open(txn, 0, &c), "free list", NULL)); /* its number is 0 */
+    while ((rc = mdb_cursor_get(c, &key, &val, MDB_NEXT)) == 0) {
+        size_t pages;
+        memcpy(&pages, val.mv_data, sizeof(pages));
+        *out += (uint64_t)pages * page_size;
+    }
+    mdb_cursor_close(c);
+    return rc == MDB_NOTFOUND ? MT_OK : lmdb_err(rc, "free list", NULL);
+}
+
 static mt_err stat_env(MDB_env *env, MDB_txn *txn, const MDB_dbi *dbi,
                        struct metisdb_stat *out)
 {
     MDB_envinfo info;
     MDB_stat st;
-    MDB_cursor *c;
-    MDB_val key, val;
+    MDB_val key = val_of("state", 5), val;
     MT_TRY(lmdb_err(mdb_env_info(env, &info), "info", NULL));
     out->map_bytes = info.me_mapsize;
     out->readers = info.me_numreaders;
@@ -577,35 +593,37 @@ static mt_err stat_env(MDB_env *env, MDB_txn *txn, const MDB_dbi *dbi,
                    (st.ms_branch_pages + st.ms_leaf_pages + st.ms_overflow_pages);
     }
     out->file_bytes = (uint64_t)st.ms_psize * (info.me_last_pgno + 1);
-    MT_TRY(
-        lmdb_err(mdb_cursor_open(txn, 0, &c), "free list", NULL)); /* its number is 0 */
-    int rc;
-    while ((rc = mdb_cursor_get(c, &key, &val, MDB_NEXT)) == 0) {
-        size_t pages;
-        memcpy(&pages, val.mv_data, sizeof(pages));
-        out->free_bytes += (uint64_t)pages * st.ms_psize;
-    }
-    mdb_cursor_close(c);
-    return rc == MDB_NOTFOUND ? MT_OK : lmdb_err(rc, "free list", NULL);
+    int rc = mdb_get(txn, dbi[TABLE_META], &key, &val);
+    if (rc == 0 && val.mv_size == STATE_META_SIZE)
+        out->undo_from = load_be64((const uint8_t *)val.mv_data + 8);
+    else if (rc != MDB_NOTFOUND)
+        return MT_ECORRUPT;
+    return stat_free(txn, st.ms_psize, &out->free_bytes);
 }
 
 mt_err metisdb_get_stat(struct metisdb *db, struct metisdb_stat *out)
 {
     struct metisdb_snapshot *r;
-    struct state_meta state;
     struct metisdb_stat s = {0};
     MT_TRY(reader_claim(db, &r));
     mt_err err = stat_env(db->env, r->txn, db->dbi, &s);
-    if (err == MT_OK) {
-        err = state_meta_read(db, r->txn, &state);
-        if (err == MT_OK)
-            s.undo_from = state.undo_from;
-        else if (err == MT_ENOTFOUND)
-            err = MT_OK;
-    }
     reader_release(r);
     if (err == MT_OK)
         *out = s;
+    return err;
+}
+
+/* A read-only look at a folder that another process may have open. */
+static mt_err peek_open(const char *path, MDB_env **env, MDB_txn **txn,
+                        struct mt_diag *diag)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return mt_fail(diag, MT_ENOTFOUND, "%s: no database", path);
+    MT_TRY(open_env(path, PEEK_MAP_BYTES, 1, MDB_RDONLY, env, diag));
+    mt_err err = lmdb_err(mdb_txn_begin(*env, NULL, MDB_RDONLY, txn), "begin", diag);
+    if (err != MT_OK)
+        mdb_env_close(*env);
     return err;
 }
 
@@ -616,18 +634,12 @@ mt_err metisdb_peek(const char *path, char *network, size_t network_size,
     MDB_txn *txn;
     MDB_dbi meta;
     struct identity id;
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return mt_fail(diag, MT_ENOTFOUND, "%s: no database", path);
-    MT_TRY(open_env(path, PEEK_MAP_BYTES, 1, MDB_RDONLY, &env, diag));
-    mt_err err = lmdb_err(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn), "begin", diag);
-    if (err == MT_OK) {
-        err =
-            lmdb_err(mdb_dbi_open(txn, table_names[TABLE_META], 0, &meta), "meta", diag);
-        if (err == MT_OK)
-            err = identity_read(txn, meta, &id);
-        mdb_txn_abort(txn);
-    }
+    MT_TRY(peek_open(path, &env, &txn, diag));
+    mt_err err =
+        lmdb_err(mdb_dbi_open(txn, table_names[TABLE_META], 0, &meta), "meta", diag);
+    if (err == MT_OK)
+        err = identity_read(txn, meta, &id);
+    mdb_txn_abort(txn);
     mdb_env_close(env);
     if (err == MT_EVERSION)
         return mt_fail(diag, err, "%s: format version %u, this program reads %u", path,
@@ -639,5 +651,25 @@ mt_err metisdb_peek(const char *path, char *network, size_t network_size,
     memcpy(network, id.network, strlen(id.network) + 1);
     *chain_id = id.chain_id;
     *spec_hash = id.spec_hash;
+    return MT_OK;
+}
+
+mt_err metisdb_peek_stat(const char *path, struct metisdb_stat *out, struct mt_diag *diag)
+{
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi dbi[TABLE_COUNT];
+    struct metisdb_stat s = {0};
+    MT_TRY(peek_open(path, &env, &txn, diag));
+    mt_err err = MT_OK;
+    for (unsigned i = 0; i < TABLE_COUNT && err == MT_OK; i++)
+        err = lmdb_err(mdb_dbi_open(txn, table_names[i], 0, &dbi[i]), "open", diag);
+    if (err == MT_OK)
+        err = stat_env(env, txn, dbi, &s);
+    mdb_txn_abort(txn);
+    mdb_env_close(env);
+    if (err != MT_OK)
+        return mt_fail(diag, err, "%s: not a database of this program", path);
+    *out = s;
     return MT_OK;
 }

@@ -179,6 +179,7 @@ static void check(struct history *h)
 static void start(struct history *h, uint64_t undo_blocks)
 {
     struct metisdb_batch *b;
+    memset(h, 0, sizeof(*h));
     h->rng.s = (uint64_t)time(NULL);
     printf("seed %llu\n", (unsigned long long)h->rng.s);
     h->dir = test_dir();

@@ -35,6 +35,11 @@ Test(metisdb_store, identity_is_checked)
     cr_assert_str_eq(name, "test");
     cr_assert_eq(chain_id, 7);
     cr_assert_eq(spec.b[0], 9);
+    struct metisdb_stat st;
+    OK(metisdb_peek_stat(dir.path, &st, &diag));
+    cr_assert_gt(st.table_num, 10);
+    cr_assert_gt(st.file_bytes, 0);
+    cr_assert_eq(metisdb_peek_stat("/nonexistent", &st, &diag), MT_ENOTFOUND);
     cr_assert_eq(metisdb_peek(dir.path, name, 3, &chain_id, &spec, &diag), MT_ELIMIT);
     cr_assert_eq(metisdb_peek("/nonexistent", name, sizeof name, &chain_id, &spec, &diag),
                  MT_ENOTFOUND);
