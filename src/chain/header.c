@@ -179,11 +179,18 @@ static mt_err check_fees(struct chain *c, const struct header *h,
         return block_invalid(
             c, "INCORRECT_EXCESS_BLOB_GAS", diag, "excess blob gas %llu, expected %llu",
             (unsigned long long)h->excess_blob_gas, (unsigned long long)excess);
-    if (h->blob_gas_used % GAS_PER_BLOB != 0 ||
-        h->blob_gas_used > rules->blobs.max * GAS_PER_BLOB)
-        return block_invalid(c, "BLOB_GAS_USED_ABOVE_LIMIT|INCORRECT_BLOB_GAS_USED", diag,
-                             "blob gas used %llu is not possible",
+    if (h->blob_gas_used % GAS_PER_BLOB != 0)
+        return block_invalid(c, "INCORRECT_BLOB_GAS_USED", diag,
+                             "blob gas used %llu is not a number of blobs",
                              (unsigned long long)h->blob_gas_used);
+    if (h->blob_gas_used > rules->blobs.max * GAS_PER_BLOB)
+        return block_invalid(c,
+                             "BLOB_GAS_USED_ABOVE_LIMIT|INCORRECT_BLOB_GAS_USED|"
+                             "TYPE_3_TX_MAX_BLOB_GAS_ALLOWANCE_EXCEEDED|"
+                             "TYPE_3_TX_BLOB_COUNT_EXCEEDED",
+                             diag, "blob gas used %llu is above the limit of %llu",
+                             (unsigned long long)h->blob_gas_used,
+                             (unsigned long long)rules->blobs.max * GAS_PER_BLOB);
     return MT_OK;
 }
 

@@ -176,9 +176,9 @@ static mt_err check(struct run *r, struct vm_account **sender, enum tx_error *er
     r->intrinsic = tx_intrinsic_gas(r->tx, r->be->in.rules, &r->floor);
     MT_TRY(check_sender(r, sender, error));
     if (*error == TX_OK)
-        *error = check_fees(r);
-    if (*error == TX_OK)
         *error = check_block_room(r);
+    if (*error == TX_OK)
+        *error = check_fees(r);
     if (*error == TX_OK)
         *error = check_funds(r, *sender);
     return MT_OK;

@@ -13,6 +13,8 @@ static const struct {
 } COMMANDS[] = {
     {"statetest", evm_statetest_main,
      "statetest [--json] [--run REGEX] [--fork NAME] [--engine E] [--jobs N] PATH..."},
+    {"blocktest", evm_blocktest_main,
+     "blocktest [--json] [--run REGEX] [--fork NAME] [--engine E] [--jobs N] PATH..."},
     {"run", evm_run_main,
      "run [--code HEX | --codefile FILE] [--input HEX] [--gas N] [--fork NAME] "
      "[--bench]\n"

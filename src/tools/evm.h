@@ -5,5 +5,6 @@
 
 int evm_run_main(int argc, char **argv);
 int evm_statetest_main(int argc, char **argv);
+int evm_blocktest_main(int argc, char **argv);
 
 #endif
