@@ -1,13 +1,13 @@
-/* net: an HTTP/1.1 and WebSocket server on one port over libuv. It moves request bodies in
- * and reply bodies out and knows nothing of what they mean.
+/* net: an HTTP/1.1 and WebSocket server on one port over libuv. It moves request
+ * bodies in and reply bodies out and knows nothing of what they mean.
  *
  *   listener --accept--> connection --bytes--> http_in (http-parser) --> on_request
  *                                        \---> ws (wslay) after an upgrade --/
  *   net_reply (HTTP: in the order of the requests) --> output chunks --> uv_try_write
  *
- * Everything here runs on the loop's thread. A reply that is made elsewhere is carried to
- * the loop first. A connection is named by a net_ref, whose generation makes a late reply
- * to a connection that is gone harmless. Each limit has an answer of its own:
+ * Everything here runs on the loop's thread. A reply that is made elsewhere is carried
+ * to the loop first. A connection is named by a net_ref, whose generation makes a late
+ * reply to a connection that is gone harmless. Each limit has an answer of its own:
  *
  *   limit                      HTTP                     WebSocket
  *   connections, all           503, closed
@@ -20,7 +20,7 @@
  *   replies not taken          reading stops, dropped   close 1013
  *                              after write_timeout_ms
  *   idle                       closed                   closed (pings count)
- */
+ * / */
 #ifndef METIS_NET_H
 #define METIS_NET_H
 
@@ -72,8 +72,9 @@ struct net_server_options {
 void net_options_default(struct net_server_options *opt);
 
 struct net_callbacks {
-    /* One request: a POST body or a WebSocket message, borrowed for the call. It is answered
-     * by exactly one net_reply with this ref and id, during the call or later. */
+    /* One request: a POST body or a WebSocket message, borrowed for the call. It is
+     * answered by exactly one net_reply with this ref and id, during the call or
+     * later. */
     void (*on_request)(void *ctx, struct net_ref ref, uint64_t req_id, slice body,
                        bool websocket);
     /* GET of a path (without query). True: *status, *content_type (a constant string) and
@@ -85,8 +86,8 @@ struct net_callbacks {
 };
 
 /* Listens. Strings and arrays of opt must outlive the server. MT_EIO when the address
- * cannot be bound, MT_EINVAL for a bad host or limit; the loop must run once more after a failure,
- * which releases what was opened. */
+ * cannot be bound, MT_EINVAL for a bad host or limit; the loop must run once more
+ * after a failure, which releases what was opened. */
 mt_err net_server_new(struct uv_loop_s *loop, const struct net_server_options *opt,
                       const struct net_callbacks *cb, void *ctx, struct net_server **out,
                       struct mt_diag *diag);
@@ -111,8 +112,8 @@ bool net_reply(struct net_server *s, struct net_ref ref, uint64_t req_id,
 bool net_reply_status(struct net_server *s, struct net_ref ref, uint64_t req_id,
                       unsigned status, struct buf *body);
 
-/* Sends one WebSocket message on our own account. False when the connection is gone, is not
- * a WebSocket, or its queue was full (it is then being closed with 1013). */
+/* Sends one WebSocket message on our own account. False when the connection is gone,
+ * is not a WebSocket, or its queue was full (it is then being closed with 1013). */
 bool net_send(struct net_server *s, struct net_ref ref, slice message);
 
 /* Delays sending until uncork, so that several messages leave in one write. Nests. */

@@ -1,15 +1,17 @@
 /* rpc: JSON-RPC 2.0 of one network — dispatch, wire forms, subscriptions, dev methods.
  *
- * One table, src/rpc/methods.def, names every method with its handler, namespace, place of
- * work and cost; the dispatcher, docs/RPC.md and the tests expand it. A request arrives from
- * net on the loop thread, is parsed once and split into calls. A call runs
+ * One table, src/rpc/methods.def, names every method with its handler, namespace,
+ * place of work and cost; the dispatcher, docs/RPC.md and the tests expand it. A
+ * request arrives from net on the loop thread, is parsed once and split into calls. A
+ * call runs
  *   INLINE    on the loop, from the immutable head view: bounded, tens of microseconds;
- *   READER    on the readers, with a snapshot, an arena, a gas and a time budget of its own;
+ *   READER    on the readers, with a snapshot, an arena and a time budget of its own;
  *   LATER     it waits for the pool or the executor and is finished by their answer.
- * Replies are written once, in their final form, by the JSON writer; a batch is answered
- * when its last call is.
+ * Replies are written once, in their final form, by the JSON writer; a batch is
+ * answered when its last call is.
  *
- * Everything here is called on the loop thread. Limits each have an error: docs/RPC.md. */
+ * Everything here is called on the loop thread. Limits each have an error:
+ * docs/RPC.md. */
 #ifndef METIS_RPC_H
 #define METIS_RPC_H
 
@@ -62,8 +64,8 @@ struct rpc_options {
 /* Geth's limits; apis eth, net, web3, debug, txpool, rpc, metis. */
 void rpc_options_default(struct rpc_options *opt);
 
-/* view: the head at start (held). Strings and arrays of opt outlive the rpc. MT_EINVAL names
- * an unknown namespace. */
+/* view: the head at start (held). Strings and arrays of opt outlive the rpc. MT_EINVAL
+ * names an unknown namespace. */
 mt_err rpc_new(const struct rpc_options *opt, struct head_view *view, struct rpc **out,
                struct mt_diag *diag);
 
@@ -87,8 +89,8 @@ bool rpc_idle(const struct rpc *r);
 /* Only when idle and after the server was stopped. NULL is allowed. */
 void rpc_free(struct rpc *r);
 
-/* Answers one request outside of a connection, for tests and tools: body in, reply out when
- * done is called (once, maybe before return). */
+/* Answers one request outside of a connection, for tests and tools: body in, reply out
+ * when done is called (once, maybe before return). */
 typedef void rpc_done_fn(void *ctx, struct buf *reply);
 void rpc_handle(struct rpc *r, slice body, rpc_done_fn *done, void *ctx);
 

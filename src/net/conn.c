@@ -1,7 +1,8 @@
-/* The bytes of one connection. Input is parsed where libuv put it; what may not be handled yet
- * (too many requests open, too much output waiting) is kept in a backlog of at most one read,
- * and reading stops. Output gathers in chunks while the connection is corked and leaves with
- * uv_try_write; only what the socket does not take at once costs a uv_write. */
+/* The bytes of one connection. Input is parsed where libuv put it; what may not be
+ * handled yet (too many requests open, too much output waiting) is kept in a backlog
+ * of at most one read, and reading stops. Output gathers in chunks while the
+ * connection is corked and leaves with uv_try_write; only what the socket does not
+ * take at once costs a uv_write. */
 #include "net_int.h"
 
 #define IOV_MAX_NET 16u
@@ -329,6 +330,7 @@ void conn_start(struct conn *c)
     buf_init(&c->body, s->opt.body_max);
     buf_init(&c->backlog, 2u * NET_READ_SIZE);
     c->phase = CONN_IDLE;
+    c->req.origin = -1;
     c->last_in_ms = uv_now(s->loop);
     c->deadline_ms = c->last_in_ms + s->opt.header_timeout_ms;
     set_reading(c, true);

@@ -1,6 +1,6 @@
-/* HTTP requests and replies of one connection: what is accepted, who may ask, and the order
- * of the answers. Requests get consecutive ids; a reply waits in its slot until those before
- * it are written. */
+/* HTTP requests and replies of one connection: what is accepted, who may ask, and the
+ * order of the answers. Requests get consecutive ids; a reply waits in its slot until
+ * those before it are written. */
 #include "net_int.h"
 
 static bool ascii_ieq(slice s, const char *lower)

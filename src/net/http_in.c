@@ -1,6 +1,7 @@
-/* Adapter around http-parser: bytes in, five events out. It joins header parts that arrive in
- * pieces, bounds their count, ignores trailers, and turns every failure into an HTTP status.
- * It keeps the parser strict: lenient headers and Content-Length beside chunked stay off. */
+/* Adapter around http-parser: bytes in, five events out. It joins header parts that
+ * arrive in pieces, bounds their count, ignores trailers, and turns every failure into
+ * an HTTP status. It keeps the parser strict: lenient headers and Content-Length
+ * beside chunked stay off. */
 #include "net_int.h"
 #include <http_parser.h>
 
@@ -19,8 +20,9 @@ struct http_in {
     slice url;
 };
 
-/* Longer by the part at (ptr, len). Parts of one feed follow each other in the input; a part
- * that an earlier feed left behind lies in spill (see keep_pieces) and is joined there. */
+/* Longer by the part at (ptr, len). Parts of one feed follow each other in the input;
+ * a part that an earlier feed left behind lies in spill (see keep_pieces) and is
+ * joined there. */
 static bool join(struct http_in *h, slice *s, const char *ptr, size_t len)
 {
     const uint8_t *p = (const uint8_t *)ptr;
@@ -208,8 +210,8 @@ static unsigned status_of(enum http_errno e)
     return e == HPE_HEADER_OVERFLOW ? 431 : e == HPE_INVALID_VERSION ? 505 : 400;
 }
 
-/* Moves the pieces of an unfinished header into spill; the slices are re-based because the
- * buffer may have moved. */
+/* Moves the pieces of an unfinished header into spill; the slices are re-based because
+ * the buffer may have moved. */
 static bool keep_pieces(struct http_in *h)
 {
     if (h->head_done)

@@ -48,8 +48,8 @@ struct http_in;
 struct http_in *http_in_new(const struct http_in_events *ev, void *ctx,
                             unsigned header_num_max);
 void http_in_free(struct http_in *h);
-/* Feeds bytes; returns how many were used (all, unless complete asked to stop, there was an
- * upgrade or an error). *status: 0 or the refusal; the parser is then dead. */
+/* Feeds bytes; returns how many were used (all, unless complete asked to stop, there
+ * was an upgrade or an error). *status: 0 or the refusal; the parser is then dead. */
 size_t http_in_feed(struct http_in *h, slice in, unsigned *status, bool *upgraded);
 void http_in_size_max(size_t header_bytes_max);
 

@@ -1,5 +1,5 @@
-/* The listener: accepting within the limits, the table of connections and its generations, one
- * timer for all deadlines, and stopping. */
+/* The listener: accepting within the limits, the table of connections and its
+ * generations, one timer for all deadlines, and stopping. */
 #include "net_int.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -221,7 +221,6 @@ static void connection_cb(uv_stream_t *listener, int status)
         refuse = 429;
     if (refuse != 0 && !c->closing) {
         metric_add(METRIC_net_refused_total, s->opt.metric_net, 1);
-        c->req.origin = -1;
         http_refuse(c, refuse);
         conn_flush(c);
     }

@@ -1,7 +1,7 @@
-/* WebSocket (RFC 6455) on a connection: our own handshake, wslay for what comes in and for
- * control frames. Messages that go out are single unmasked frames, whose header of 2 to 10
- * bytes is written here, so that payloads are not copied through another queue. No
- * extensions are negotiated. */
+/* WebSocket (RFC 6455) on a connection: our own handshake, wslay for what comes in and
+ * for control frames. Messages that go out are single unmasked frames, whose header of
+ * 2 to 10 bytes is written here, so that payloads are not copied through another
+ * queue. No extensions are negotiated. */
 #include "net_int.h"
 #include <openssl/evp.h>
 #include <openssl/sha.h>

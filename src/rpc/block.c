@@ -283,7 +283,8 @@ enum call_status m_receipt(struct call *c)
         json_nil(&c->out);
         return CALL_DONE;
     }
-    /* The loop's view may be a step behind the store; what it has not seen is not there. */
+    /* The loop's view may be a step behind the store; what it has not seen is not
+     * there. */
     if (b->block.header.number > c->view->head->block.header.number)
         json_nil(&c->out);
     else

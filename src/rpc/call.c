@@ -1,6 +1,6 @@
-/* eth_call and eth_estimateGas: a transaction that nobody sent, run on the state after a
- * block by the same executor that runs blocks. Overrides are put under it as a change of the
- * parent state. */
+/* eth_call and eth_estimateGas: a transaction that nobody sent, run on the state after
+ * a block by the same executor that runs blocks. Overrides are put under it as a
+ * change of the parent state. */
 #include "rpc_int.h"
 #include <stdlib.h>
 
@@ -548,8 +548,8 @@ static bool probe_gas(struct call *c, struct call_env *env, struct call_tx *t,
     return fine;
 }
 
-/* The most gas worth trying: what was asked for, the block's limit, what the sender can pay,
- * the node's cap, and the limit of one transaction. */
+/* The most gas worth trying: what was asked for, the block's limit, what the sender
+ * can pay, the node's cap, and the limit of one transaction. */
 static bool gas_ceiling(struct call *c, struct call_env *env, struct call_tx *t,
                         uint64_t *out)
 {
@@ -584,7 +584,8 @@ static bool gas_ceiling(struct call *c, struct call_env *env, struct call_tx *t,
     return true;
 }
 
-/* With an L1 data fee the encoding is what is paid for: the widest signature stands in. */
+/* With an L1 data fee the encoding is what is paid for: the widest signature stands
+ * in. */
 static bool stand_in_encoding(struct call *c, struct tx *tx)
 {
     struct buf raw;

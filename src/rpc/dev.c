@@ -1,6 +1,6 @@
-/* Methods of development networks: state by decree, time, mining on demand, snapshots. What
- * changes the chain runs on the executor; its update reaches the loop before the answer, so
- * that a client sees what it was told. */
+/* Methods of development networks: state by decree, time, mining on demand, snapshots.
+ * What changes the chain runs on the executor; its update reaches the loop before the
+ * answer, so that a client sees what it was told. */
 #include "rpc_int.h"
 
 #define SNAPSHOTS_MAX   1024u

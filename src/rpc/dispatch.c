@@ -1,7 +1,7 @@
-/* From a body to a reply. A body is parsed once; each call of it writes its whole reply object
- * into a buffer of its own, so that calls of a batch may end in any order on any thread, and
- * the request is answered when the last one has ended. A handler that fails after it began
- * to write is no trouble: its buffer is rewound. */
+/* From a body to a reply. A body is parsed once; each call of it writes its whole
+ * reply object into a buffer of its own, so that calls of a batch may end in any order
+ * on any thread, and the request is answered when the last one has ended. A handler
+ * that fails after it began to write is no trouble: its buffer is rewound. */
 #include "rpc_int.h"
 #include <time.h>
 

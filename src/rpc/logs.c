@@ -1,5 +1,5 @@
-/* Log queries: the filter object, eth_getLogs, and filters that are polled. A polled filter
- * keeps the last block it has told about; what is new is a query from there on. */
+/* Log queries: the filter object, eth_getLogs, and filters that are polled. A polled
+ * filter keeps the last block it has told about; what is new is a query from there on. */
 #include "rpc_int.h"
 
 #define PENDING_KEEP  4096u

@@ -1,5 +1,5 @@
-/* Parameters: strict forms, messages in the words of the field. Quantities are 0x-hex without
- * leading zeros; data is 0x-hex of even length. */
+/* Parameters: strict forms, messages in the words of the field. Quantities are 0x-hex
+ * without leading zeros; data is 0x-hex of even length. */
 #include "rpc_int.h"
 
 const json_t *arg(const struct call *c, size_t i)

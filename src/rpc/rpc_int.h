@@ -31,8 +31,8 @@ enum rpc_code {
 
 enum rpc_where { RPC_INLINE, RPC_READER };
 
-/* What a handler did: finished (result or error written), handed the call on, or asks to be
- * run again on a reader. */
+/* What a handler did: finished (result or error written), handed the call on, or asks
+ * to be run again on a reader. */
 enum call_status { CALL_DONE, CALL_LATER, CALL_TO_READER };
 
 struct call;
@@ -122,7 +122,8 @@ const struct method *rpc_find(const struct rpc *r, const char *name);
 void rpc_request(struct rpc *r, struct request *req, slice body);
 struct request *request_new(struct rpc *r);
 
-/* Ends a call with an error; returns CALL_DONE for the handler to return. data NULL: none. */
+/* Ends a call with an error; returns CALL_DONE for the handler to return. data NULL:
+ * none. */
 __attribute__((format(printf, 3, 4))) enum call_status call_fail(struct call *c, int code,
                                                                  const char *fmt, ...);
 enum call_status call_fail_data(struct call *c, int code, slice data, const char *text);
@@ -170,8 +171,8 @@ bool val_block(struct call *c, size_t i, const json_t *v, struct block_arg *out)
 /* The block itself, held; *out NULL when there is none. Pending gives the head. */
 bool block_find(struct call *c, const struct block_arg *b, struct chain_block **out);
 
-/* The state after a block (of pending: of the head). CALL_DONE with *out set; CALL_TO_READER:
- * return that; CALL_DONE with c->failed: return that. */
+/* The state after a block (of pending: of the head). CALL_DONE with *out set;
+ * CALL_TO_READER: return that; CALL_DONE with c->failed: return that. */
 enum call_status call_state(struct call *c, const struct block_arg *b,
                             struct chain_state **out);
 

@@ -1,4 +1,5 @@
-/* Transactions in: signed ones to the pool, and those of accounts that this node may use. */
+/* Transactions in: signed ones to the pool, and those of accounts that this node may
+ * use. */
 #include "rpc_int.h"
 
 static enum call_status put_verdict(struct call *c, const struct pool_verdict *v)

@@ -1,8 +1,9 @@
-/* Accounts, code, storage, proofs. The head's state is read on the loop through one snapshot
- * that lives as long as the head; older states on a reader. */
+/* Accounts, code, storage, proofs. The head's state is read on the loop through one
+ * snapshot that lives as long as the head; older states on a reader. */
 #include "rpc_int.h"
 
-/* Opens the state for (address, …, block at i). CALL_DONE with *s NULL: an error stands. */
+/* Opens the state for (address, …, block at i). CALL_DONE with *s NULL: an error
+ * stands. */
 static enum call_status open_state(struct call *c, size_t min, size_t max, size_t at_idx,
                                    struct chain_state **s)
 {

@@ -138,8 +138,8 @@ enum call_status m_unsubscribe(struct call *c)
 
 /* ---- pushing ---- */
 
-/* Sends one notification. A connection that is closed by it (its queue was full) keeps its
- * subscriptions until on_close comes; sends to it do nothing. */
+/* Sends one notification. A connection that is closed by it (its queue was full) keeps
+ * its subscriptions until on_close comes; sends to it do nothing. */
 static void push(struct rpc *r, const struct sub *s, slice value)
 {
     struct buf b;
