@@ -312,30 +312,28 @@ u256 u256_exp(u256 a, u256 e)
 
 /* Whole limbs are moved by reading from an offset into limbs padded with zeros; the rest by
  * two shifts, of which the second is split so that a shift by 64 never happens. */
+/* Shifts take their limbs from a row with zeros on the side that moves in. The second shift
+ * is split so that it is defined for whole limbs, where it gives zero. */
 u256 u256_shl(u256 a, uint64_t n)
 {
     if (n >= 256)
         return U256_ZERO;
-    const uint64_t t[8] = {0, 0, 0, 0, a.w[0], a.w[1], a.w[2], a.w[3]};
-    const uint64_t *p = t + 4 - n / 64;
-    unsigned bits = (unsigned)(n % 64);
-    return (u256){{p[0] << bits | (p[-1] >> 1) >> (63 - bits),
-                   p[1] << bits | (p[0] >> 1) >> (63 - bits),
-                   p[2] << bits | (p[1] >> 1) >> (63 - bits),
-                   p[3] << bits | (p[2] >> 1) >> (63 - bits)}};
+    const uint64_t row[8] = {0, 0, 0, 0, a.w[0], a.w[1], a.w[2], a.w[3]};
+    const uint64_t *p = row + 4 - n / 64;
+    unsigned up = (unsigned)(n % 64), down = 63 - up;
+    return (u256){{p[0] << up | p[-1] >> down >> 1, p[1] << up | p[0] >> down >> 1,
+                   p[2] << up | p[1] >> down >> 1, p[3] << up | p[2] >> down >> 1}};
 }
 
 u256 u256_shr(u256 a, uint64_t n)
 {
     if (n >= 256)
         return U256_ZERO;
-    const uint64_t t[8] = {a.w[0], a.w[1], a.w[2], a.w[3], 0, 0, 0, 0};
-    const uint64_t *p = t + n / 64;
-    unsigned bits = (unsigned)(n % 64);
-    return (u256){{p[0] >> bits | (p[1] << 1) << (63 - bits),
-                   p[1] >> bits | (p[2] << 1) << (63 - bits),
-                   p[2] >> bits | (p[3] << 1) << (63 - bits),
-                   p[3] >> bits | (p[4] << 1) << (63 - bits)}};
+    const uint64_t row[8] = {a.w[0], a.w[1], a.w[2], a.w[3], 0, 0, 0, 0};
+    const uint64_t *p = row + n / 64;
+    unsigned down = (unsigned)(n % 64), up = 63 - down;
+    return (u256){{p[0] >> down | p[1] << up << 1, p[1] >> down | p[2] << up << 1,
+                   p[2] >> down | p[3] << up << 1, p[3] >> down | p[4] << up << 1}};
 }
 
 u256 u256_sar(u256 a, uint64_t n)

@@ -48,16 +48,43 @@ static inline uint64_t u256_to_u64_sat(u256 a)
     return u256_is_u64(a) ? a.w[0] : UINT64_MAX;
 }
 
+/* One limb of a sum or difference with carry in and out. (The compilers turn the builtins
+ * into a chain of adc or sbb, which they do not find in 128-bit arithmetic.) */
+static inline uint64_t u64_add_c(uint64_t a, uint64_t b, unsigned char *carry)
+{
+#if defined(__x86_64__)
+    unsigned long long r;
+    *carry = __builtin_ia32_addcarryx_u64(*carry, a, b, &r);
+    return r;
+#else
+    mt_u128 t = (mt_u128)a + b + *carry;
+    *carry = (unsigned char)(t >> 64);
+    return (uint64_t)t;
+#endif
+}
+
+static inline uint64_t u64_sub_b(uint64_t a, uint64_t b, unsigned char *borrow)
+{
+#if defined(__x86_64__)
+    unsigned long long r;
+    *borrow = __builtin_ia32_sbb_u64(*borrow, a, b, &r);
+    return r;
+#else
+    mt_u128 t = (mt_u128)a - b - *borrow;
+    *borrow = (unsigned char)((t >> 64) & 1);
+    return (uint64_t)t;
+#endif
+}
+
 /* Sum modulo 2^256; *carry tells whether it wrapped. */
 static inline u256 u256_add_c(u256 a, u256 b, bool *carry)
 {
     u256 r;
     unsigned char c = 0;
-    for (int i = 0; i < 4; i++) {
-        mt_u128 t = (mt_u128)a.w[i] + b.w[i] + c;
-        r.w[i] = (uint64_t)t;
-        c = (unsigned char)(t >> 64);
-    }
+    r.w[0] = u64_add_c(a.w[0], b.w[0], &c);
+    r.w[1] = u64_add_c(a.w[1], b.w[1], &c);
+    r.w[2] = u64_add_c(a.w[2], b.w[2], &c);
+    r.w[3] = u64_add_c(a.w[3], b.w[3], &c);
     *carry = c != 0;
     return r;
 }
@@ -67,11 +94,10 @@ static inline u256 u256_sub_b(u256 a, u256 b, bool *borrow)
 {
     u256 r;
     unsigned char c = 0;
-    for (int i = 0; i < 4; i++) {
-        mt_u128 t = (mt_u128)a.w[i] - b.w[i] - c;
-        r.w[i] = (uint64_t)t;
-        c = (unsigned char)((t >> 64) & 1);
-    }
+    r.w[0] = u64_sub_b(a.w[0], b.w[0], &c);
+    r.w[1] = u64_sub_b(a.w[1], b.w[1], &c);
+    r.w[2] = u64_sub_b(a.w[2], b.w[2], &c);
+    r.w[3] = u64_sub_b(a.w[3], b.w[3], &c);
     *borrow = c != 0;
     return r;
 }
