@@ -67,7 +67,11 @@ static inline uint64_t u64_sub_b(uint64_t a, uint64_t b, unsigned char *borrow)
 {
 #if defined(__x86_64__)
     unsigned long long r;
+#if defined(__clang__)
+    *borrow = __builtin_ia32_subborrow_u64(*borrow, a, b, &r);
+#else
     *borrow = __builtin_ia32_sbb_u64(*borrow, a, b, &r);
+#endif
     return r;
 #else
     mt_u128 t = (mt_u128)a - b - *borrow;
