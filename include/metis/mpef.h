@@ -89,6 +89,10 @@ uint64_t next_excess_blob_gas(const struct header *parent, const struct rules *r
 u256 blob_base_fee(uint64_t excess_blob_gas, const struct rules *rules);
 #define GAS_PER_BLOB 131072u
 
+/* EIP-7825: the most gas of one transaction from Osaka on; the extra gas of the L1 data fee
+ * is not counted. */
+#define TX_GAS_LIMIT_MAX 16777216u
+
 /* The L1 data fee of a transaction (rules->spec->l1_fee; docs/NETWORKS.md has the formula):
  * oracle slots as they stand, result in wei, the L1 gas, and the extra L2 gas at price. */
 struct l1_fee {

@@ -6,7 +6,6 @@
 
 #define TX_GAS            21000u
 #define TX_CREATE_GAS     53000u
-#define TX_GAS_LIMIT_MAX  16777216u /* EIP-7825 */
 #define TX_BLOBS_MAX      6u        /* EIP-7594 */
 #define AUTH_GAS          25000u    /* EIP-7702 PER_EMPTY_ACCOUNT_COST */
 #define AUTH_EXISTING_GAS 12500u    /* EIP-7702 PER_AUTH_BASE_COST */

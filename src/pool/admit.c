@@ -104,6 +104,10 @@ static bool l1_fee_fits(struct pool *p, struct pool_state *st, const struct tx *
                     (unsigned long long)fee.extra_gas);
         return false;
     }
+    if (p->rules.fork >= FORK_OSAKA && tx->gas - fee.extra_gas > TX_GAS_LIMIT_MAX) {
+        pool_refuse(v, POOL_TX, TX_TX_GAS_CAP, NULL);
+        return false;
+    }
     return true;
 }
 
