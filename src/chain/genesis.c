@@ -367,21 +367,27 @@ static mt_err read_account(struct reader *r, const char *key, const json_t *v,
 {
     char path[80];
     const json_t *field;
-    mt_fmt(path, sizeof(path), "alloc.%.50s", key);
+    size_t len = mt_fmt(path, sizeof(path), "alloc.%.50s", key);
+    char *end = path + len; /* the field's name goes here */
+    size_t room = sizeof(path) - len;
     if (hex_decode_fixed(key, out->addr.b, 20) != MT_OK)
         return bad(r, path, "not an address of 20 bytes");
     if (!json_is_object(v))
         return bad(r, path, "not an object");
     out->code_hash = KECCAK_EMPTY;
+    mt_fmt(end, room, ".balance");
     if ((field = get(v, "balance")) != NULL)
         MT_TRY(to_u256(r, path, field, &out->balance));
+    mt_fmt(end, room, ".nonce");
     if ((field = get(v, "nonce")) != NULL)
         MT_TRY(to_u64(r, path, field, &out->nonce));
+    mt_fmt(end, room, ".code");
     if ((field = get(v, "code")) != NULL) {
         MT_TRY(to_bytes(r, path, field, CODE_SIZE_MAX, &out->code));
         out->flags = out->code.len > 0 ? CHANGE_CODE : 0;
         out->code_hash = keccak256(out->code.ptr, out->code.len);
     }
+    mt_fmt(end, room, ".storage");
     if ((field = get(v, "storage")) != NULL)
         MT_TRY(read_storage(r, path, field, out));
     return MT_OK;

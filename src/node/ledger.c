@@ -23,7 +23,7 @@ mt_err ledger_load(const char *word, struct ledger *l, struct mt_diag *diag)
     mt_err err = genesis_load(l->genesis_path.s, &l->arena, &l->genesis, diag);
     if (err != MT_OK) {
         arena_fini(&l->arena);
-        return mt_wrap(diag, err, "%s", l->genesis_path.s);
+        return err;
     }
     set_name(l);
     return MT_OK;
