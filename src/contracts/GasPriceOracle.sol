@@ -4,9 +4,11 @@ pragma solidity ^0.8.20;
 /// Prices of Layer 1, which the node reads straight from these slots when the rule
 /// "l1Fee" of the network is on:
 ///
-///   l1Gas = 4 * zeros + 16 * (nonzeros + 68) + overhead     over the signed encoding
+///   l1Gas = 4 * zeros + 16 * (nonzeros + 68) + overhead
 ///   l1Fee = ceil(l1Gas * l1BaseFee * scalar / 10^decimals)
 ///
+/// The bytes are those of the whole signed encoding; of a legacy transaction those of the
+/// unsigned form with three empty signature fields, which are cut off at its end.
 /// The fee is charged as extra gas: ceil(l1Fee / effective gas price).
 /// The order of the variables is the interface: slots 0 to 6.
 contract GasPriceOracle {
@@ -71,7 +73,7 @@ contract GasPriceOracle {
         emit MinErc20BridgeCostUpdated(value);
     }
 
-    /// The fee of a transaction whose whole signed encoding is data.
+    /// The fee of a transaction of which data is paid for.
     function getL1Fee(bytes memory data) external view returns (uint256) {
         uint256 product = getL1GasUsed(data) * l1BaseFee * scalar;
         uint256 divisor = 10**decimals;

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { AbiCoder, Contract, HDNodeWallet, JsonRpcProvider, MaxUint256, Mnemonic, getBytes,
-  parseEther } from 'ethers'
+import { AbiCoder, Contract, HDNodeWallet, JsonRpcProvider, MaxUint256, Mnemonic, Transaction,
+  encodeRlp, getBytes, parseEther, toBeArray } from 'ethers'
 import { MNEMONIC } from './common.mjs'
 
 const top = join(dirname(fileURLToPath(import.meta.url)), '../..')
@@ -120,7 +120,17 @@ export async function flow({ name, http, check, account }) {
   await check('L1 data fee', () => l1Fee())
   provider.destroy()
 
-  // l1Gas over the whole signed encoding; charged as extra gas, rounded up twice.
+  // The bytes that are paid for: of a typed transaction the whole signed encoding, of a legacy
+  // one the unsigned form with three empty signature fields, which are cut off at its end.
+  function paidBytes(raw) {
+    const tx = Transaction.from(raw)
+    if (tx.type !== 0) return getBytes(raw)
+    const list = [...[tx.nonce, tx.gasPrice, tx.gasLimit].map((v) => toBeArray(v)), tx.to,
+      toBeArray(tx.value), tx.data, '0x', '0x', '0x']
+    return getBytes(encodeRlp(list)).slice(0, -3)
+  }
+
+  // Charged as extra gas, rounded up twice.
   async function l1Fee() {
     const overhead = await oracle.overhead()
     const scalar = await oracle.scalar()
@@ -143,8 +153,8 @@ export async function flow({ name, http, check, account }) {
         const tx = { type, chainId: net.chainId, to: owner.address, value: 1n, ...fees,
           nonce: await provider.getTransactionCount(me.address) }
         const estimate = await provider.estimateGas({ ...tx, from: me.address })
-        const raw = await me.signTransaction({ ...tx, gasLimit: 30_000_000n })
-        const { gas, fee: expected } = fee(getBytes(raw))
+        const raw = await me.signTransaction({ ...tx, gasLimit: 1_000_000n })
+        const { gas, fee: expected } = fee(paidBytes(raw))
         const before = await balance(me.address)
         const receipt = await done(provider.broadcastTransaction(raw))
         const wire = await provider.send('eth_getTransactionReceipt', [receipt.hash])
@@ -161,7 +171,7 @@ export async function flow({ name, http, check, account }) {
         assert.equal(BigInt(wire.l1GasPrice), price)
         assert.equal(Number(wire.l1FeeScalar), Number(scalar) / 10 ** Number(decimals))
         assert.ok(estimate >= 21000n + (expected / receipt.gasPrice) * 9n / 10n, `estimate ${estimate}`)
-        assert.equal(await oracle.getL1Fee(raw), expected)
+        assert.equal(await oracle.getL1Fee(paidBytes(raw)), expected)
       }
       if (on) {
         // The gas limit must have room for it.
