@@ -2,16 +2,16 @@
  *
  * The parts:
  *   struct vm_state   the per-transaction view of the state: accounts, slots, warm sets,
- *                     transient storage, logs, refund, with an append-only undo journal. On
- *                     a miss it asks the vm_reader, the only indirect call on the state path.
- *   struct vm         runs one message call with all its inner calls. Frames live on a heap
- *                     arena, there is no C recursion; vm_run can stop after a budget of steps
- *                     and go on later.
+ *                     transient storage, logs, refund, with an append-only undo journal.
+ *                     On a miss it asks the vm_reader, the only indirect call there.
+ *   struct vm         runs one message call with all its inner calls. Frames live on a
+ *                     heap arena, there is no C recursion; vm_run can stop after a
+ *                     budget of steps and go on later.
  *
- * Everything here is part of the provable core: time, block data, state and crypto come in
- * as arguments; one thread at a time uses a vm or a vm_state. Out-of-gas, revert and the like
- * are results (vm_halt); an mt_err is a failure of the machine around the EVM (a reader's I/O
- * error, an arena cap) and voids the whole transaction. */
+ * Everything here is part of the provable core: time, block data, state and crypto come
+ * in as arguments; one thread at a time uses a vm or a vm_state. Out-of-gas, revert and
+ * the like are results (vm_halt); an mt_err is a failure of the machine around the EVM (a
+ * reader's I/O error, an arena cap) and voids the whole transaction. */
 #ifndef METIS_METISVM_H
 #define METIS_METISVM_H
 
@@ -19,14 +19,15 @@
 
 /* ================= opcodes and limits ================= */
 
-/* The one opcode table, in opcodes.def: X(VALUE, NAME, static gas, stack in, stack out, since
- * fork, immediate bytes). Interpreters, disassemblers, tracers and tests expand it. */
+/* The one opcode table, in opcodes.def: X(VALUE, NAME, static gas, stack in, stack out,
+ * since fork, immediate bytes). Interpreters, disassemblers, tracers and tests expand
+ * it. */
 const char *vm_opcode_name(uint8_t op); /* "INVALID" for undefined ones */
 
-#define VM_STACK_MAX      1024
-#define VM_DEPTH_MAX      1024
-#define VM_CODE_SIZE_MAX  24576 /* EIP-170 */
-#define VM_INITCODE_MAX   49152 /* EIP-3860 */
+#define VM_STACK_MAX     1024
+#define VM_DEPTH_MAX     1024
+#define VM_CODE_SIZE_MAX 24576 /* EIP-170 */
+#define VM_INITCODE_MAX  49152 /* EIP-3860 */
 
 /* Gas schedule of an EVM gas table per fork is private; intrinsic gas is mpef's. */
 
@@ -85,12 +86,12 @@ struct vm_state;
 /* One account in the table. Read freely; change only through vm_state functions. */
 struct vm_account {
     address addr;
-    bool exists;          /* now, in the sense of the trie (before EIP-161 clearing) */
-    bool warm;            /* EIP-2929 */
-    bool created;         /* CREATE/CREATE2 or creation transaction in this transaction */
-    bool destructed;      /* SELFDESTRUCT took effect in this transaction */
-    bool touched;         /* EIP-161 */
-    bool dirty;           /* nonce, balance or code changed */
+    bool exists;     /* now, in the sense of the trie (before EIP-161 clearing) */
+    bool warm;       /* EIP-2929 */
+    bool created;    /* CREATE/CREATE2 or creation transaction in this transaction */
+    bool destructed; /* SELFDESTRUCT took effect in this transaction */
+    bool touched;    /* EIP-161 */
+    bool dirty;      /* nonce, balance or code changed */
     bool code_changed;
     bool storage_cleared; /* storage before this transaction does not count */
     bool code_loaded;
@@ -101,14 +102,15 @@ struct vm_account {
     slice code;          /* when code_loaded */
 };
 
-/* A state over reader; memory for tables and journal comes from arena and is kept for reuse
- * until the arena is dropped. The reader is copied; its ctx must outlive the state. Call
- * vm_state_reset before the first transaction. seed keys the hash tables (any value; no
- * effect on results). NULL when out of arena. */
+/* A state over reader; memory for tables and journal comes from arena and is kept for
+ * reuse until the arena is dropped. The reader is copied; its ctx must outlive the state.
+ * Call vm_state_reset before the first transaction. seed keys the hash tables (any value;
+ * no effect on results). NULL when out of arena. */
 struct vm_state *vm_state_new(struct arena *arena, const struct vm_reader *reader,
                               uint64_t seed);
 
-/* Ready for the next transaction: forgets everything (the caller takes the delta first). */
+/* Ready for the next transaction: forgets everything (the caller takes the delta
+ * first). */
 void vm_state_reset(struct vm_state *s, const struct rules *rules);
 
 /* The account, loaded at need. *out stays valid until vm_state_reset. */
@@ -116,8 +118,8 @@ mt_err vm_state_account(struct vm_state *s, const address *addr, struct vm_accou
 /* The account with its code loaded. */
 mt_err vm_state_code(struct vm_state *s, const address *addr, struct vm_account **out);
 
-/* Journalled changes. Balances: add cannot overflow in practice and wraps; sub is asked only
- * after a check (asserted). All of them touch the account. */
+/* Journalled changes. Balances: add cannot overflow in practice and wraps; sub is asked
+ * only after a check (asserted). All of them touch the account. */
 mt_err vm_state_add_balance(struct vm_state *s, const address *addr, u256 amount);
 mt_err vm_state_sub_balance(struct vm_state *s, const address *addr, u256 amount);
 mt_err vm_state_set_balance(struct vm_state *s, const address *addr, u256 balance);
@@ -128,9 +130,12 @@ mt_err vm_state_touch(struct vm_state *s, const address *addr);
 /* Storage: current value, and value at the start of the transaction (EIP-2200). */
 mt_err vm_state_load(struct vm_state *s, const address *addr, const hash32 *slot,
                      u256 *current, u256 *original);
-mt_err vm_state_store(struct vm_state *s, const address *addr, const hash32 *slot, u256 v);
-mt_err vm_state_tload(struct vm_state *s, const address *addr, const hash32 *slot, u256 *v);
-mt_err vm_state_tstore(struct vm_state *s, const address *addr, const hash32 *slot, u256 v);
+mt_err vm_state_store(struct vm_state *s, const address *addr, const hash32 *slot,
+                      u256 v);
+mt_err vm_state_tload(struct vm_state *s, const address *addr, const hash32 *slot,
+                      u256 *v);
+mt_err vm_state_tstore(struct vm_state *s, const address *addr, const hash32 *slot,
+                       u256 v);
 
 /* EIP-2929: marks warm, *was_warm tells the state before. Journalled. */
 mt_err vm_state_warm_account(struct vm_state *s, const address *addr, bool *was_warm);
@@ -149,9 +154,9 @@ void vm_state_revert(struct vm_state *s, uint32_t mark);
 /* Logs of the transaction so far, in order; valid until reset. */
 const struct log *vm_state_logs(const struct vm_state *s, size_t *num);
 
-/* The ordered delta of the transaction, after destructs and EIP-161 clearing (from Spurious
- * Dragon: touched empty accounts are deleted; before it they stay). Arrays and code are put
- * in arena. The state may be reset afterwards. */
+/* The ordered delta of the transaction, after destructs and EIP-161 clearing (from
+ * Spurious Dragon: touched empty accounts are deleted; before it they stay). Arrays and
+ * code are put in arena. The state may be reset afterwards. */
 mt_err vm_state_delta(struct vm_state *s, struct arena *arena, struct state_delta *out);
 
 /* Every account and slot accessed, for access lists and witnesses: callbacks in order of
@@ -183,7 +188,14 @@ struct vm_tx {
     size_t blob_num;
 };
 
-enum vm_kind { VM_CALL, VM_CALLCODE, VM_DELEGATECALL, VM_STATICCALL, VM_CREATE, VM_CREATE2 };
+enum vm_kind {
+    VM_CALL,
+    VM_CALLCODE,
+    VM_DELEGATECALL,
+    VM_STATICCALL,
+    VM_CREATE,
+    VM_CREATE2
+};
 
 struct vm_msg {
     enum vm_kind kind;
@@ -197,12 +209,14 @@ struct vm_msg {
     hash32 salt;       /* CREATE2 */
 };
 
-/* Hooks. Any may be NULL. vm is stopped inside the hook, its views are valid during it. */
+/* Hooks. Any may be NULL. The vm is stopped inside a hook, views are valid during it.
+ * step comes before each instruction, also before one that then fails; an instruction
+ * that has to wait for state (VM_NEED_STATE) may be reported again. */
 struct vm_step_view {
     uint64_t pc;
     uint8_t op;
     uint64_t gas;      /* before the instruction */
-    uint64_t gas_cost; /* static part charged so far is not included; whole cost if known */
+    uint64_t gas_cost; /* all of it; of a call with the gas handed on */
     unsigned depth;    /* 1 is the outermost call */
     int64_t refund;
     const u256 *stack; /* bottom first */
@@ -239,10 +253,10 @@ struct vm_env {
     enum vm_engine engine;
 };
 
-/* A cap for an arena that holds a vm and the vm_state of one transaction, so that whatever
- * gas can buy fits under every fork: with it MT_ELIMIT cannot come from the code that runs.
- * (Address space, not use: an idle vm takes 16 KiB, its first frame 33 KiB more. A state
- * that lives through many transactions keeps the memory of the largest.) */
+/* A cap for an arena that holds a vm and the vm_state of one transaction, so that
+ * whatever gas can buy fits under every fork: with it MT_ELIMIT cannot come from the code
+ * that runs. (Address space, not use: an idle vm takes 16 KiB, its first frame 33 KiB
+ * more. A state that lives through many transactions keeps the memory of the largest.) */
 size_t vm_arena_size(uint64_t gas);
 
 enum vm_status {
@@ -262,9 +276,10 @@ struct vm_result {
 struct vm;
 
 /* Prepares msg as the outermost call: checks depth, balance and collision, moves value,
- * enters the code or precompile. The caller has already bumped the sender's nonce and warmed
- * the access list. A creation's address is derived from nonce - 1 of the caller. The result of
- * a message that ends at once is there on the first vm_run. NULL when out of arena. */
+ * enters the code or precompile. The caller has already bumped the sender's nonce and
+ * warmed the access list. A creation's address is derived from nonce - 1 of the caller.
+ * The result of a message that ends at once is there on the first vm_run. NULL when out
+ * of arena. */
 struct vm *vm_new(const struct vm_env *env, const struct vm_msg *msg);
 
 /* Runs at most step_budget instructions (UINT64_MAX: no limit). */
@@ -275,17 +290,18 @@ mt_err vm_error(const struct vm *vm);
 /* vm_new and vm_run to the end. */
 mt_err vm_call(const struct vm_env *env, const struct vm_msg *msg, struct vm_result *out);
 
-/* The native transfer, a named rule (rules->spec->native_token): at spec->native_transfer is a
- * stateful precompile that moves native value between any two accounts, for the one contract
- * that shows the native coin as an ERC-20. Input: abi.encode(address from, address to,
- * uint256 amount), exactly 96 bytes, addresses with clean upper bytes. Gas 9000. No output.
- * It takes a plain CALL without value, not inside a static call, whose caller (the storage
- * address of the calling frame) is spec->token. Anything else, a balance of from below amount
- * included, fails and takes all gas that was given: there is no account behind the address.
- * The move is journalled like any transfer and touches both accounts. */
+/* The native transfer, a named rule (rules->spec->native_token): at spec->native_transfer
+ * is a stateful precompile that moves native value between any two accounts, for the one
+ * contract that shows the native coin as an ERC-20. Input: abi.encode(address from,
+ * address to, uint256 amount), exactly 96 bytes, addresses with clean upper bytes. Gas
+ * 9000. No output. It takes a plain CALL without value, not inside a static call, whose
+ * caller (the storage address of the calling frame) is spec->token. Anything else, a
+ * balance of from below amount included, fails and takes all gas that was given: there is
+ * no account behind the address. The move is journalled like any transfer and touches
+ * both accounts. */
 
-/* True when addr is a precompile under these rules (its index may be its low two bytes). For
- * warming (EIP-2929) enumerate with vm_precompile_next from i = 0. */
+/* True when addr is a precompile under these rules (its index may be its low two bytes).
+ * For warming (EIP-2929) enumerate with vm_precompile_next from i = 0. */
 bool vm_is_precompile(const struct rules *rules, const address *addr);
 bool vm_precompile_next(const struct rules *rules, unsigned *i, address *out);
 

@@ -1,5 +1,5 @@
-/* Code: valid jump destinations (yellow paper, section 9.4.3), addresses of new contracts,
- * delegation designators (EIP-7702). */
+/* Code: valid jump destinations (yellow paper, section 9.4.3), addresses of new
+ * contracts, delegation designators (EIP-7702). */
 #include "metisvm_int.h"
 
 size_t code_room(size_t len)
@@ -7,8 +7,8 @@ size_t code_room(size_t len)
     return len + VM_CODE_PADDING + (len + 7) / 8;
 }
 
-/* One pass: only PUSH1..PUSH32 (0x60..0x7f), the bytes above 0x5f as signed numbers, skip;
- * everything else is one byte long. */
+/* One pass: only PUSH1..PUSH32 (0x60..0x7f), the bytes above 0x5f as signed numbers,
+ * skip; everything else is one byte long. */
 static void mark_jumpdests(const uint8_t *code, size_t len, uint8_t *map)
 {
     memset(map, 0, (len + 7) / 8);

@@ -2,8 +2,8 @@
  * everything it looked at. */
 #include "metisvm_int.h"
 
-/* Sorts n pointers by cmp: merge sort bottom-up, tmp has room for n. (The provable core has
- * no qsort; merging is stable and its worst case is its usual one.) */
+/* Sorts n pointers by cmp: merge sort bottom-up, tmp has room for n. (The provable core
+ * has no qsort; merging is stable and its worst case is its usual one.) */
 static void sort_ptrs(void **v, void **tmp, size_t n,
                       int (*cmp)(const void *, const void *))
 {

@@ -1,12 +1,12 @@
 /* The instruction loop of the reference engine.
  *
- * opcodes.def is expanded into one switch; each case checks the opcode's fork, stack bounds
- * and static gas (constants there, so most of it folds away) and runs op_<NAME>. Simple
- * instructions are inline here and work on the registers below; the others (VM_FAR_OPS)
- * live in ops_*.c and see the registers in the frame.
+ * opcodes.def is expanded into one switch; each case checks the opcode's fork, stack
+ * bounds and static gas (constants there, so most of it folds away) and runs op_<NAME>.
+ * Simple instructions are inline here and work on the registers below; the others
+ * (VM_FAR_OPS) live in ops_*.c and see the registers in the frame.
  *
- * The loop is built twice: `full` counts steps and calls the tracer, the plain one neither.
- * Code ends with zeros (STOP), so the instruction pointer needs no bound. */
+ * The loop is built twice: `full` counts steps and calls the tracer, the plain one
+ * neither. Code ends with zeros (STOP), so the instruction pointer needs no bound. */
 #include "metisvm_int.h"
 
 struct regs {
@@ -205,8 +205,8 @@ VM_INLINE int push_n(struct regs *r, unsigned n)
     X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16)
 #define EACH_17_TO_32(X)                                                                 \
     X(17)                                                                                \
-    X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31)  \
-        X(32)
+    X(18)                                                                                \
+    X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31) X(32)
 
 EACH_16(PUSH_N)
 EACH_17_TO_32(PUSH_N)
@@ -381,8 +381,8 @@ void vm_step_hook(struct vm *vm, struct frame *f, uint64_t gas)
     vm->env.tracer->step(vm->env.tracer->ctx, &view);
 }
 
-/* Before an instruction. A far one reports itself when it knows its price; the price of the
- * others is the static one and, for three, memory. */
+/* Before an instruction. A far one reports itself when it knows its price; the price of
+ * the others is the static one and, for three, memory. */
 static VM_COLD void trace(struct vm *vm, struct frame *f, const struct regs *r)
 {
     uint8_t op = *r->ip;

@@ -13,8 +13,8 @@
  *   mem -> [ frame 0 | frame 1 | frame 2 ... ]          grows by doubling, in the arena
  *          ^ mem_base 0        ^ mem_base 2
  *
- * A grown memory is a copy; the old one stays as it was (arenas free nothing piecemeal), so
- * slices that a child was given of its caller's memory remain valid. */
+ * A grown memory is a copy; the old one stays as it was (arenas free nothing piecemeal),
+ * so slices that a child was given of its caller's memory remain valid. */
 #ifndef METIS_METISVM_INT_H
 #define METIS_METISVM_INT_H
 
@@ -302,14 +302,16 @@ VM_INLINE int op_err(struct vm *vm, mt_err err)
             return op_err(vm, op_try_err_);                                              \
     } while (0)
 
-/* interp.c: runs until the outermost frame ends, the budget is used up (OP_GO) or OP_ERR. */
+/* interp.c: runs until the outermost frame ends, the budget is used up (OP_GO) or
+ * OP_ERR. */
 int interp_run(struct vm *vm, uint64_t budget);
 extern const uint16_t OP_STATIC_GAS[256];
 
 /* vm.c */
 
 /* Starts a call or creation from the running frame or, when outermost, as first message.
- * OP_SWITCH: a frame was pushed. OP_GO: it ended at once: *halt, *gas_left, and vm->ret. */
+ * OP_SWITCH: a frame was pushed. OP_GO: it ended at once: *halt, *gas_left, and
+ * vm->ret. */
 int vm_enter_call(struct vm *vm, const struct vm_msg *msg, uint64_t out_off,
                   uint64_t out_len, enum vm_halt *halt, uint64_t *gas_left);
 int vm_enter_create(struct vm *vm, struct vm_msg *msg, enum vm_halt *halt,
@@ -334,15 +336,16 @@ VM_INLINE void vm_charged(struct vm *vm, struct frame *f, uint64_t gas)
         vm_step_hook(vm, f, gas);
 }
 
-/* The instructions outside the loop's registers. On entry f->sp, f->gas are current (static
- * gas taken); on OP_ERR they are as before, and the loop undoes the journal. */
-#define VM_FAR_OPS(X)                                                                    \
-    X(EXP)                                                                               \
-    X(KECCAK256) X(BALANCE) X(CALLDATACOPY) X(CODECOPY) X(EXTCODESIZE) X(EXTCODECOPY)    \
-        X(RETURNDATACOPY) X(EXTCODEHASH) X(BLOCKHASH) X(SELFBALANCE) X(SLOAD) X(SSTORE)  \
-            X(TLOAD) X(TSTORE) X(MCOPY) X(LOG0) X(LOG1) X(LOG2) X(LOG3) X(LOG4)          \
-                X(CREATE) X(CALL) X(CALLCODE) X(RETURN) X(DELEGATECALL) X(CREATE2)       \
-                    X(STATICCALL) X(REVERT) X(SELFDESTRUCT)
+/* The instructions outside the loop's registers. On entry f->sp, f->gas are current
+ * (static gas taken); on OP_ERR they are as before, and the loop undoes the journal. */
+/* clang-format off */
+#define VM_FAR_OPS(X)                                                                   \
+    X(EXP) X(KECCAK256) X(BALANCE) X(CALLDATACOPY) X(CODECOPY) X(EXTCODESIZE)           \
+    X(EXTCODECOPY) X(RETURNDATACOPY) X(EXTCODEHASH) X(BLOCKHASH) X(SELFBALANCE)         \
+    X(SLOAD) X(SSTORE) X(TLOAD) X(TSTORE) X(MCOPY) X(LOG0) X(LOG1) X(LOG2) X(LOG3)      \
+    X(LOG4) X(CREATE) X(CALL) X(CALLCODE) X(RETURN) X(DELEGATECALL) X(CREATE2)          \
+    X(STATICCALL) X(REVERT) X(SELFDESTRUCT)
+/* clang-format on */
 #define VM_FAR_OP(name) int far_##name(struct vm *vm, struct frame *f);
 VM_FAR_OPS(VM_FAR_OP)
 #undef VM_FAR_OP

@@ -1,12 +1,13 @@
 /* Precompile 0x05, MODEXP: EIP-198, repriced by EIP-2565 (Berlin) and EIP-7883 (Osaka),
  * bounded by EIP-7823 (Osaka).
  *
- *   input: length of base | length of exponent | length of modulus | base | exponent | modulus
+ *   input: length of base | length of exponent | length of modulus | base | exponent |
+ * modulus
  *          32               32                   32                  zeros follow its end
  *
- * Before Osaka an exponent of many megabytes is cheap when the modulus is a byte or two. But
- * where it reaches past the end of the input the modulus behind it is zero, and so is the
- * result: only an exponent that is there in full is ever used, in place. */
+ * Before Osaka an exponent of many megabytes is cheap when the modulus is a byte or two.
+ * But where it reaches past the end of the input the modulus behind it is zero, and so is
+ * the result: only an exponent that is there in full is ever used, in place. */
 #include "metisvm_int.h"
 
 struct modexp_in {
@@ -44,7 +45,7 @@ static mt_u128 complexity(enum fork fork, uint64_t len)
     return x * x / 16 + 480 * x - 199680;
 }
 
-/* How often the loop over the exponent's bits runs, from its length and first 32 bytes. */
+/* How often the exponent's loop runs, from its length and first 32 bytes. */
 static mt_u128 iterations(enum fork fork, const struct modexp_in *in)
 {
     uint64_t len = in->exp_len.w[0]; /* the caller has bounded it */
@@ -72,17 +73,16 @@ uint64_t modexp_gas(enum fork fork, slice input)
         return UINT64_MAX;
     if (!u256_is_u64(in.exp_len) || in.exp_len.w[0] >> 60 != 0)
         return UINT64_MAX;
+    /* below 2^61 times 2^65 */
     mt_u128 c = complexity(fork, len.w[0]), n = iterations(fork, &in);
-    if (n > ((mt_u128)UINT64_MAX << 6) / c)
-        return UINT64_MAX;
-    mt_u128 gas = c * n / (osaka ? 1 : (berlin ? 3 : 20));
+    mt_u128 gas = c * n / (osaka ? 1u : (berlin ? 3u : 20u));
     if (gas > UINT64_MAX)
         return UINT64_MAX;
     return MT_MAX((uint64_t)gas, least);
 }
 
-/* The len bytes at off, which lies in the input: there, or a copy when they reach past its
- * end. */
+/* The len bytes at off, which lies in the input: there, or a copy when they reach past
+ * its end. */
 static mt_err padded(struct arena *arena, slice input, size_t off, size_t len, slice *out)
 {
     size_t have = input.len - off;

@@ -44,7 +44,7 @@ mt_err vm_engine_parse(const char *name, enum vm_engine *out)
     return MT_EUNSUPPORTED;
 }
 
-/* One row a price change; a fork without a row of its own has its predecessor's prices. */
+/* One row a price change; a fork without its own row has its predecessor's prices. */
 const struct gas_rules *gas_rules_of(enum fork fork)
 {
     static const struct {

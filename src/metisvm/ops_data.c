@@ -22,8 +22,8 @@ static bool charge_copy(struct frame *f, u256 off, u256 len, uint64_t per_word,
     return true;
 }
 
-/* The copying instructions' common part: pays, grows, and copies from src, zeros after its
- * end. Pops n. */
+/* The copying instructions' common part: pays, grows, and copies from src, zeros after
+ * its end. Pops n. */
 static int copy_from(struct vm *vm, struct frame *f, slice src, unsigned first,
                      unsigned n)
 {
@@ -140,7 +140,8 @@ int far_REVERT(struct vm *vm, struct frame *f)
 
 /* ---- accounts' code and balances ---- */
 
-/* EIP-2929: the price of looking at an account; marks it warm. Before Berlin: old_price. */
+/* EIP-2929: the price of looking at an account; marks it warm. Before Berlin:
+ * old_price. */
 static mt_err access_account(struct vm *vm, const address *addr, uint64_t old_price,
                              uint64_t *price)
 {

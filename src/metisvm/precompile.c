@@ -1,6 +1,6 @@
-/* Precompiled contracts: where they are, their prices, and the checks of their input before
- * it goes to env->crypto. Each runs from its arguments alone but the last, the transfer of
- * native value, which is a named rule of Metis networks (see metisvm.h). */
+/* Precompiled contracts: where they are, their prices, and the checks of their input
+ * before it goes to env->crypto. Each runs from its arguments alone but the last, the
+ * transfer of native value, which is a named rule of Metis networks (see metisvm.h). */
 #include "metisvm_int.h"
 
 /* X(ID, address, since fork) in order of address */

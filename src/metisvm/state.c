@@ -1,5 +1,5 @@
-/* The state as one transaction sees it: accounts and slots in flat tables, every change in
- * an append-only journal.
+/* The state as one transaction sees it: accounts and slots in flat tables, every change
+ * in an append-only journal.
  *
  *   address -> accounts table -> acct  --slots--> slot -> slot -> ...
  *   (acct, key) -> slots table ----------------^

@@ -1,9 +1,10 @@
 /* metis-bench vm: programs in state-test form.
  *
  * Each entry of a file's `post` is a case: its transaction is executed once and checked
- * against the state root and logs hash there, then timed in two ways: `call_ns`, the message
- * call alone on a state that is reset each time (code analysis cached), and `tx_ns`, the
- * whole transaction from the block executor to its delta. Both in thread-CPU time. */
+ * against the state root and logs hash there, then timed in two ways: `call_ns`, the
+ * message call alone on a state that is reset each time (code analysis cached), and
+ * `tx_ns`, the whole transaction from the block executor to its delta. Both in thread-CPU
+ * time. */
 #include "bench.h"
 #include "evm_fixture.h"
 

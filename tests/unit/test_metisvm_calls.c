@@ -37,8 +37,9 @@ static struct state_delta delta_of(struct host *h)
     return d;
 }
 
-/* A contract that calls itself until it cannot, counting in slot 0: SLOAD 0, 1 ADD, SSTORE 0;
- * CALL(GAS, ADDRESS, 0...). Before EIP-150 only the depth of 1024 ends it: 1025 frames. */
+/* A contract that calls itself until it cannot, counting in slot 0: SLOAD 0, 1 ADD,
+ * SSTORE 0; CALL(GAS, ADDRESS, 0...). Before EIP-150 only the depth of 1024 ends it: 1025
+ * frames. */
 Test(calls, depth)
 {
     struct host h;
@@ -530,9 +531,9 @@ Test(calls, precompile_sets)
     }
 }
 
-/* EIP-198's examples: the second has an empty base (0^p), the third a long exponent that the
- * input does not hold, so that the modulus is zero; and 3^5 mod 100 with a modulus of two
- * bytes of which one is there (25600). */
+/* EIP-198's examples: the second has an empty base (0^p), the third a long exponent that
+ * the input does not hold, so that the modulus is zero; and 3^5 mod 100 with a modulus of
+ * two bytes of which one is there (25600). */
 Test(calls, modexp)
 {
     static const char p[] =

@@ -1,5 +1,5 @@
-/* Gas and refunds: the tables of EIP-1283, EIP-2200 and EIP-3529, the 63/64 rule of EIP-150,
- * and prices by fork. */
+/* Gas and refunds: the tables of EIP-1283, EIP-2200 and EIP-3529, the 63/64 rule of
+ * EIP-150, and prices by fork. */
 #include "metisvm_host.h"
 
 struct sstore_case {
@@ -163,7 +163,8 @@ Test(gas, prices_by_fork)
     check_price(FORK_FRONTIER, "600061040052", 6 + 3 + 33 * 3 + 2);
 }
 
-/* EIP-150: the callee gets at most all but a 64th of what is left. The callee returns GAS. */
+/* EIP-150: the callee gets at most all but a 64th of what is left. The callee returns
+ * GAS. */
 Test(gas, all_but_one_64th)
 {
     struct host h;

@@ -237,7 +237,8 @@ Test(ops, halts)
     cr_expect_eq(halt_of(FORK_OSAKA, "6000610100600a600a600a600afd"), VM_REVERT);
 }
 
-/* Every row of the opcode table bounds the stack as it says: one item too few underflows. */
+/* Every row of the opcode table bounds the stack as it says: one item too few
+ * underflows. */
 Test(ops, stack_bounds)
 {
     static const struct {
