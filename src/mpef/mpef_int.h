@@ -1,14 +1,14 @@
 /* Private to mpef: the overlay, the block executor's record and what its files share. */
-#ifndef MPEF_INT_H
-#define MPEF_INT_H
+#ifndef METIS_MPEF_INT_H
+#define METIS_MPEF_INT_H
 
 #include "metis/mpef.h"
 
 #define TX_GAS            21000u
 #define TX_CREATE_GAS     53000u
-#define TX_BLOBS_MAX      6u        /* EIP-7594 */
-#define AUTH_GAS          25000u    /* EIP-7702 PER_EMPTY_ACCOUNT_COST */
-#define AUTH_EXISTING_GAS 12500u    /* EIP-7702 PER_AUTH_BASE_COST */
+#define TX_BLOBS_MAX      6u     /* EIP-7594 */
+#define AUTH_GAS          25000u /* EIP-7702 PER_EMPTY_ACCOUNT_COST */
+#define AUTH_EXISTING_GAS 12500u /* EIP-7702 PER_AUTH_BASE_COST */
 #define SYSTEM_CALL_GAS   30000000u
 
 /* ---- sorting (merge sort: stable, no recursion, no libc) ---- */
