@@ -528,14 +528,14 @@ static bool probe_gas(struct call *c, struct call_env *env, struct call_tx *t,
     struct mt_diag diag = {0};
     struct arena_mark mark = arena_mark(c->arena);
     t->tx.gas = gas;
-    mt_err err = run(c, env, &t->tx, flags_of(&t->tx), &o, &diag);
+    mt_err err = run(c, env, &t->tx, flags_of(&t->tx) | EXEC_SKIP_L1_FEE, &o, &diag);
     *out = (struct probe){.ok = err == MT_OK && o.halt == VM_SUCCESS,
                           .halt = o.halt,
                           .gas_used = o.gas_used,
                           .gas_refunded = o.gas_refunded};
     bool fine = true;
-    if (err == MT_EINVALID_TX && (o.error == TX_INTRINSIC_GAS ||
-                                  o.error == TX_FLOOR_GAS || o.error == TX_L1_FEE_GAS)) {
+    if (err == MT_EINVALID_TX &&
+        (o.error == TX_INTRINSIC_GAS || o.error == TX_FLOOR_GAS)) {
         out->too_low = true;
     } else if (err != MT_OK) {
         fail_run(c, err, &t->tx, &o, &diag);
@@ -578,27 +578,58 @@ static bool gas_ceiling(struct call *c, struct call_env *env, struct call_tx *t,
     }
     if (cap > 0)
         hi = MT_MIN(hi, cap);
-    if (env->rules.fork >= FORK_OSAKA && !env->rules.spec->l1_fee)
+    if (env->rules.fork >= FORK_OSAKA)
         hi = MT_MIN(hi, OSAKA_TX_GAS_MAX);
     *out = hi;
     return true;
 }
 
-/* With an L1 data fee the encoding is what is paid for: the widest signature stands
- * in. */
-static bool stand_in_encoding(struct call *c, struct tx *tx)
+static mt_err read_oracle(void *ctx, const hash32 *slot, u256 *out)
 {
+    struct call_env *env = ctx;
+    const struct vm_reader *r = &env->state->reader;
+    return r->storage(r->ctx, &env->rules.spec->gas_price_oracle, slot, out);
+}
+
+/* What the fee comes to in gas. The encoding is what is paid for, at the price of the
+ * gas: where the caller left them open, the next nonce, the next base fee and the
+ * widest signature stand in. */
+static bool l1_extra_gas(struct call *c, struct call_env *env, const struct call_tx *t,
+                         uint64_t *out)
+{
+    struct tx tx = t->tx;
+    struct account a;
+    bool exists;
     struct buf raw;
-    tx->r = tx->s = U256_MAX;
-    tx->y_parity = 1;
-    tx->v = u256_from(36 + 2 * tx->chain_id);
+    struct l1_fee fee;
+    u256 price = tx_effective_gas_price(&tx, c->view->next_base_fee);
+    mt_err err =
+        env->state->reader.account(env->state->reader.ctx, &tx.from, &a, &exists);
+    if (err == MT_OK && !t->has_nonce)
+        tx.nonce = a.nonce;
+    if (u256_is_zero(tx.max_fee)) {
+        price = c->view->next_base_fee;
+        if (u256_is_zero(price))
+            price = u256_from(1000000000u);
+        tx.gas_price = tx.max_fee = tx.max_priority_fee = price;
+        if (tx.type < TX_DYNAMIC_FEE && header_has_base_fee(&env->header))
+            tx.type = TX_DYNAMIC_FEE;
+    }
+    tx.r = tx.s = U256_MAX;
+    tx.y_parity = 1;
+    tx.v = u256_from(36 + 2 * tx.chain_id);
     buf_init_arena(&raw, c->arena, c->rpc->opt.body_max);
-    tx_encode(tx, &raw);
-    if (!buf_ok(&raw)) {
-        call_error(c, MT_ELIMIT, NULL);
+    tx_encode(&tx, &raw);
+    tx.raw = buf_slice(&raw);
+    if (err == MT_OK && !buf_ok(&raw))
+        err = MT_ELIMIT;
+    if (err == MT_OK)
+        err = l1_fee_compute(&tx, price, read_oracle, env, &fee);
+    if (err != MT_OK) {
+        call_error(c, err, NULL);
         return false;
     }
-    tx->raw = buf_slice(&raw);
+    *out = fee.extra_gas;
     return true;
 }
 
@@ -648,18 +679,33 @@ static bool search_gas(struct call *c, struct call_env *env, struct call_tx *t,
     return true;
 }
 
+/* On a network that builds blocks here the transaction will stand in a block after the
+ * head, at a later time: a contract that counts seconds may need more gas there than
+ * in the head's own second, so a second that has passed is assumed. */
+static void move_to_next_block(const struct call *c, struct call_env *env)
+{
+    const struct header *head = &c->view->head->block.header;
+    if (c->rpc->opt.sequencer == NULL || env->header.number != head->number)
+        return;
+    env->header.timestamp = MT_MAX(head->timestamp + 1, clock_unix_ms() / 1000);
+}
+
+/* The L1 data fee depends on the encoding and the price alone, so it is added at the
+ * end. */
 bool estimate_gas(struct call *c, struct call_tx *t, struct chain_state *state,
                   const json_t *overrides, uint64_t *out)
 {
     struct call_env env = {0};
-    uint64_t hi;
+    uint64_t hi, extra = 0;
     if (!env_open(c, state, 2, overrides, NULL, &env))
         return false;
-    if (env.rules.spec->l1_fee && !stand_in_encoding(c, &t->tx))
+    move_to_next_block(c, &env);
+    if (env.rules.spec->l1_fee && !l1_extra_gas(c, &env, t, &extra))
         return false;
-    if (!gas_ceiling(c, &env, t, &hi))
+    if (!gas_ceiling(c, &env, t, &hi) || !search_gas(c, &env, t, hi, out))
         return false;
-    return search_gas(c, &env, t, hi, out);
+    *out += extra;
+    return true;
 }
 
 enum call_status m_estimate_gas(struct call *c)

@@ -183,7 +183,10 @@ static void wire_header_fields(struct json_out *j, const struct header *h,
     kv_u64(j, "timestamp", h->timestamp);
     kv_hex(j, "extraData", h->extra_data.ptr, h->extra_data.len);
     kv_hash(j, "mixHash", &h->mix_hash);
-    kv_hex(j, "nonce", h->nonce, 8);
+    if (hash != NULL)
+        kv_hex(j, "nonce", h->nonce, 8);
+    else
+        kv_null(j, "nonce");
     if (h->field_num >= 16)
         kv_u256(j, "baseFeePerGas", h->base_fee);
     if (h->field_num >= 17)
@@ -240,8 +243,9 @@ static void wire_withdrawals(struct json_out *j, const struct block *b)
 void wire_block(struct json_out *j, const struct chain_block *cb, bool full)
 {
     const struct block *b = &cb->block;
+    /* A block that is only pending has no hash yet. */
     json_obj(j);
-    wire_header_fields(j, &b->header, &b->hash);
+    wire_header_fields(j, &b->header, hash32_is_zero(&b->hash) ? NULL : &b->hash);
     kv_u64(j, "size", block_size(b));
     json_key(j, "transactions");
     json_arr(j);
