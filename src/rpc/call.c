@@ -195,6 +195,23 @@ static bool call_lists(struct call *c, size_t i, const json_t *o, struct call_tx
     return true;
 }
 
+/* A stated type counts where the fields leave it open. */
+static bool call_type(struct call *c, size_t i, const json_t *o, struct call_tx *t)
+{
+    uint64_t type = 0;
+    if (!opt_u64(c, i, o, "type", &type, &t->has_type))
+        return false;
+    if (type > TX_SET_CODE) {
+        call_fail(c, RPC_PARAMS, "invalid argument %zu: transaction type not supported",
+                  i);
+        return false;
+    }
+    if (t->has_type && t->tx.type < TX_DYNAMIC_FEE && type <= TX_DYNAMIC_FEE &&
+        type > (uint64_t)t->tx.type)
+        t->tx.type = (enum tx_type)type;
+    return true;
+}
+
 bool arg_tx(struct call *c, size_t i, struct call_tx *t)
 {
     const json_t *o = arg(c, i);
@@ -221,7 +238,7 @@ bool arg_tx(struct call *c, size_t i, struct call_tx *t)
     }
     tx->has_chain_id = true;
     tx->has_from = true;
-    return true;
+    return call_type(c, i, o, t);
 }
 
 /* ---- overrides ---- */
@@ -615,6 +632,7 @@ static bool l1_extra_gas(struct call *c, struct call_env *env, const struct call
         if (tx.type < TX_DYNAMIC_FEE && header_has_base_fee(&env->header))
             tx.type = TX_DYNAMIC_FEE;
     }
+    tx.gas = 0xffffff;
     tx.r = tx.s = U256_MAX;
     tx.y_parity = 1;
     tx.v = u256_from(36 + 2 * tx.chain_id);

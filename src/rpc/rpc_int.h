@@ -194,7 +194,7 @@ void wire_checksum(const address *a, char out[43]);
 /* ---- call.c ---- */
 struct call_tx { /* a transaction as eth_call and friends take it */
     struct tx tx;
-    bool has_gas, has_nonce, has_price, has_fees, has_chain_id, has_blob_fee;
+    bool has_gas, has_nonce, has_price, has_fees, has_chain_id, has_blob_fee, has_type;
 };
 bool arg_tx(struct call *c, size_t i, struct call_tx *out);
 /* Gas that suffices; writes no result. False after an error was written. */

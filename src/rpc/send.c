@@ -90,8 +90,8 @@ static void fill_fees(struct call *c, struct call_tx *t)
     bool london = header_has_base_fee(&c->view->head->block.header);
     if (t->has_price)
         return;
-    if (!t->has_fees && !london) {
-        tx->gas_price = tx->max_fee = tx->max_priority_fee = tip;
+    if (!t->has_fees && (!london || (t->has_type && tx->type < TX_DYNAMIC_FEE))) {
+        tx->gas_price = tx->max_fee = tx->max_priority_fee = u256_add(base, tip);
         return;
     }
     if (!t->has_fees) {
