@@ -239,6 +239,8 @@ struct metisdb_stat {
     uint64_t undo_from; /* oldest block whose state can be read */
     struct metisdb_table_stat tables[24];
     size_t table_num;
+    bool has_head[METISDB_HEAD_COUNT]; /* the stored ones: all but durable */
+    struct block_id heads[METISDB_HEAD_COUNT];
 };
 mt_err metisdb_get_stat(struct metisdb *db, struct metisdb_stat *out);
 
@@ -246,7 +248,8 @@ mt_err metisdb_get_stat(struct metisdb *db, struct metisdb_stat *out);
 mt_err metisdb_peek(const char *path, char *network, size_t network_size,
                     uint64_t *chain_id, hash32 *spec_hash, struct mt_diag *diag);
 
-/* Statistics of a store that another process may have open. Neither of these two may be
+/* Statistics of a store that another process may have open (map_bytes is then that of the
+ * look, not of the store). Neither of these two may be
  * called on a store that this process has open. */
 mt_err metisdb_peek_stat(const char *path, struct metisdb_stat *out,
                          struct mt_diag *diag);

@@ -92,16 +92,22 @@ mt_err state_meta_read(struct metisdb *db, MDB_txn *txn, struct state_meta *out)
     return MT_OK;
 }
 
-mt_err head_read(struct metisdb *db, MDB_txn *txn, enum metisdb_head which,
-                 struct block_id *out)
+static mt_err head_get(MDB_txn *txn, MDB_dbi heads, enum metisdb_head which,
+                       struct block_id *out)
 {
     MDB_val key = val_of(head_names[which], strlen(head_names[which])), val;
-    MT_TRY(lmdb_err(mdb_get(txn, db->dbi[TABLE_HEADS], &key, &val), "head", NULL));
+    MT_TRY(lmdb_err(mdb_get(txn, heads, &key, &val), "head", NULL));
     if (val.mv_size != 40)
         return MT_ECORRUPT;
     out->number = load_be64(val.mv_data);
     memcpy(out->hash.b, (const uint8_t *)val.mv_data + 8, 32);
     return MT_OK;
+}
+
+mt_err head_read(struct metisdb *db, MDB_txn *txn, enum metisdb_head which,
+                 struct block_id *out)
+{
+    return head_get(txn, db->dbi[TABLE_HEADS], which, out);
 }
 
 struct identity {
@@ -575,6 +581,17 @@ static mt_err stat_free(MDB_txn *txn, unsigned page_size, uint64_t *out)
     return rc == MDB_NOTFOUND ? MT_OK : lmdb_err(rc, "free list", NULL);
 }
 
+static mt_err stat_heads(MDB_txn *txn, const MDB_dbi *dbi, struct metisdb_stat *out)
+{
+    for (unsigned i = 0; i < METISDB_HEAD_COUNT; i++) {
+        mt_err err = head_get(txn, dbi[TABLE_HEADS], i, &out->heads[i]);
+        out->has_head[i] = err == MT_OK;
+        if (err != MT_OK && err != MT_ENOTFOUND)
+            return err;
+    }
+    return MT_OK;
+}
+
 static mt_err stat_env(MDB_env *env, MDB_txn *txn, const MDB_dbi *dbi,
                        struct metisdb_stat *out)
 {
@@ -598,6 +615,7 @@ static mt_err stat_env(MDB_env *env, MDB_txn *txn, const MDB_dbi *dbi,
         out->undo_from = load_be64((const uint8_t *)val.mv_data + 8);
     else if (rc != MDB_NOTFOUND)
         return MT_ECORRUPT;
+    MT_TRY(stat_heads(txn, dbi, out));
     return stat_free(txn, st.ms_psize, &out->free_bytes);
 }
 

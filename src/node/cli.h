@@ -41,7 +41,7 @@ struct cli {
       "Manage key files.")                                                               \
     X("config", cmd_config, "node dev rpc txpool db accounts log", 1, 2,                 \
       "print | check", "Show every option and its origin; check a file.")                \
-    X("db", cmd_db, "node db log", 1, 1, "stat --network G --datadir DIR",               \
+    X("db", cmd_db, "node db log", 1, 1, "stat --datadir DIR [--network G]",             \
       "Say what is in a database.")                                                      \
     X("version", cmd_version, "", 0, 0, "", "Print the version.")                        \
     X("help", cmd_help, "", 0, 1, "[COMMAND]", "Print this, or a command's options.")

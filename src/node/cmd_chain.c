@@ -1,5 +1,4 @@
-/* Commands that work on a data folder without running a node: init, import, export,
- * db stat. */
+/* Commands that work on a data folder without running a node: init, import, export. */
 #include "cli.h"
 #include "ledger.h"
 
@@ -144,45 +143,6 @@ int cmd_export(struct cli *cli)
     mt_err err = open_one(cli, l, false);
     if (err == MT_OK)
         err = export_blocks(cli, l);
-    int status = finish(cli, l, err);
-    mt_free(l);
-    return status;
-}
-
-/* ---- db stat ---- */
-
-static mt_err print_stat(struct cli *cli, struct ledger *l)
-{
-    struct metisdb_stat s;
-    mt_err err = metisdb_get_stat(l->db, &s);
-    if (err != MT_OK)
-        return mt_fail(&cli->diag, err, "%s: %s", l->dir.s, mt_err_text(err));
-    printf("network %s\nfolder %s\n", l->name, l->dir.s);
-    print_head(l);
-    struct block_id durable;
-    if (metisdb_get_head(l->db, METISDB_DURABLE, &durable) == MT_OK)
-        printf("durable %" PRIu64 " %s\n", durable.number, hash32_text(&durable.hash).s);
-    printf("file %" PRIu64 " bytes, %" PRIu64 " of them free, at most %" PRIu64 "\n",
-           s.file_bytes, s.free_bytes, s.map_bytes);
-    printf("readers %u\noldest state %" PRIu64 "\n\n", s.readers, s.undo_from);
-    printf("%-12s %14s %16s\n", "table", "entries", "bytes");
-    for (size_t i = 0; i < s.table_num; i++)
-        printf("%-12s %14" PRIu64 " %16" PRIu64 "\n", s.tables[i].name,
-               s.tables[i].entries, s.tables[i].bytes);
-    return MT_OK;
-}
-
-int cmd_db(struct cli *cli)
-{
-    if (strcmp(cli->args[0], "stat") != 0) {
-        mt_fail(&cli->diag, MT_EINVAL, "db: stat");
-        cli_fail(cli);
-        return CLI_USAGE;
-    }
-    struct ledger *l = mt_alloc(sizeof *l);
-    mt_err err = open_one(cli, l, false);
-    if (err == MT_OK)
-        err = print_stat(cli, l);
     int status = finish(cli, l, err);
     mt_free(l);
     return status;

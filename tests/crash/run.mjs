@@ -169,9 +169,12 @@ async function executeAnew() {
   const url = node.networks[0].http
   const accounts = await ask(url, 'eth_accounts', [])
   await checkState(url, await checkViews(url), accounts)
+  for (const words of [[], network]) { // next to the running node
+    const stat = await run(opt.bin, ['db', 'stat', '--datadir', dir, ...words])
+    equal(stat.status, 0, `db stat\n${stat.stderr}`)
+    equal(stat.stdout.includes(`head ${counted} `), true, `the head in\n${stat.stdout}\n`)
+  }
   equal(await node.stop(), 0, 'status of a clean stop')
-  const stat = await run(opt.bin, ['db', 'stat', ...network, '--datadir', dir])
-  equal(stat.status, 0, `db stat\n${stat.stderr}`)
   const file = join(dir, 'blocks.rlp')
   const out = await run(opt.bin, ['export', ...network, '--datadir', dir, file])
   equal(out.status, 0, `export\n${out.stderr}`)
