@@ -625,9 +625,9 @@ static bool l1_extra_gas(struct call *c, struct call_env *env, const struct call
     if (err == MT_OK && !t->has_nonce)
         tx.nonce = a.nonce;
     if (u256_is_zero(tx.max_fee)) {
-        price = c->view->next_base_fee;
+        price = u256_add(c->view->next_base_fee, c->tip);
         if (u256_is_zero(price))
-            price = u256_from(1000000000u);
+            price = U256_ONE;
         tx.gas_price = tx.max_fee = tx.max_priority_fee = price;
         if (tx.type < TX_DYNAMIC_FEE && header_has_base_fee(&env->header))
             tx.type = TX_DYNAMIC_FEE;
