@@ -1,6 +1,8 @@
 /* The chain as a whole: opening, the head view, updates, queries by hash and number. */
 #include "chain_int.h"
 
+#include <stdatomic.h>
+
 #define CACHE_BLOCKS 64u
 
 mt_err block_invalid(struct chain *c, const char *name, struct mt_diag *diag,
@@ -45,12 +47,12 @@ mt_err commit_batch(struct chain *c, struct metisdb_batch *batch)
 
 void head_view_hold(struct head_view *v)
 {
-    __atomic_fetch_add(&v->refs, 1, __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&v->refs, 1, memory_order_relaxed);
 }
 
 void head_view_drop(struct head_view *v)
 {
-    if (v == NULL || __atomic_sub_fetch(&v->refs, 1, __ATOMIC_ACQ_REL) != 0)
+    if (v == NULL || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
         return;
     chain_block_drop(v->head);
     mt_free(v);

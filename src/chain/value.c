@@ -7,6 +7,8 @@
  * Blooms are computed again when read; logs are [address, topics, data] as in the receipt. */
 #include "chain_int.h"
 
+#include <stdatomic.h>
+
 #define ENCODED_MAX ((size_t)1 << 30)
 
 static void put_l1(struct buf *b, const struct receipt *r)
@@ -242,12 +244,12 @@ mt_err chain_index_of_block(const struct chain_block *b, struct arena *arena,
 
 void chain_block_hold(struct chain_block *b)
 {
-    __atomic_fetch_add(&b->refs, 1, __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&b->refs, 1, memory_order_relaxed);
 }
 
 void chain_block_drop(struct chain_block *b)
 {
-    if (b == NULL || __atomic_sub_fetch(&b->refs, 1, __ATOMIC_ACQ_REL) != 0)
+    if (b == NULL || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
         return;
     arena_fini(&b->arena);
     mt_free(b);
