@@ -157,29 +157,28 @@ Test(chain_genesis, named_rules)
 Test(chain_genesis, spec_hash)
 {
     static const char *const texts[] = {
-        MINIMAL("", ""),
-        MINIMAL(",\"homesteadBlock\":0", ""),
-        MINIMAL(",\"homesteadBlock\":1", ""),
-        MINIMAL(",\"terminalTotalDifficulty\":5", ""),
-        MINIMAL(",\"daoForkSupport\":true", ""),
-        MINIMAL(",\"depositContractAddress\":" ADDR, ""),
-        MINIMAL(",\"blobSchedule\":{\"cancun\":{\"target\":1,\"max\":2,"
-                "\"baseFeeUpdateFraction\":3}}",
-                ""),
-        MINIMAL("", ",\"timestamp\":1"),
-        METIS(""),
-        METIS(",\"periodMs\":500"),
-        METIS(",\"gasLimit\":500"),
-        METIS(",\"equalTime\":true"),
-        METIS(",\"blobTransactions\":false"),
-        METIS(",\"push0\":true"),
-        METIS(",\"l1Fee\":true,\"gasPriceOracle\":" ADDR),
-        METIS(",\"gasPriceOracle\":" ADDR),
-        METIS(",\"baseFeeVault\":" ADDR),
-        METIS(",\"nativeToken\":" ADDR ",\"nativeTransfer\":" ADDR),
-        METIS(",\"coinbase\":" ADDR),
-        "{\"config\":{\"chainId\":8},\"gasLimit\":\"0x1388\",\"difficulty\":1,\"alloc\":{"
-        "}}",
+        (MINIMAL("", "")),
+        (MINIMAL(",\"homesteadBlock\":0", "")),
+        (MINIMAL(",\"homesteadBlock\":1", "")),
+        (MINIMAL(",\"terminalTotalDifficulty\":5", "")),
+        (MINIMAL(",\"daoForkSupport\":true", "")),
+        (MINIMAL(",\"depositContractAddress\":" ADDR, "")),
+        (MINIMAL(",\"blobSchedule\":{\"cancun\":{\"target\":1,\"max\":2,"
+                 "\"baseFeeUpdateFraction\":3}}",
+                 "")),
+        (MINIMAL("", ",\"timestamp\":1")),
+        (METIS("")),
+        (METIS(",\"periodMs\":500")),
+        (METIS(",\"gasLimit\":500")),
+        (METIS(",\"equalTime\":true")),
+        (METIS(",\"blobTransactions\":false")),
+        (METIS(",\"push0\":true")),
+        (METIS(",\"l1Fee\":true,\"gasPriceOracle\":" ADDR)),
+        (METIS(",\"gasPriceOracle\":" ADDR)),
+        (METIS(",\"baseFeeVault\":" ADDR)),
+        (METIS(",\"nativeToken\":" ADDR ",\"nativeTransfer\":" ADDR)),
+        (METIS(",\"coinbase\":" ADDR)),
+        "{\"config\":{\"chainId\":8},\"gasLimit\":5000,\"difficulty\":1,\"alloc\":{}}",
     };
     hash32 hashes[MT_ARRAY_LEN(texts)];
     for (size_t i = 0; i < MT_ARRAY_LEN(texts); i++) {
