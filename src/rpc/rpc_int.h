@@ -68,6 +68,7 @@ struct call {
     uint64_t start_ns;
     /* Runs on the loop after a reader is done, when set and nothing failed. */
     rpc_handler *after;
+    u256 tip;      /* suggested, for readers that must know it */
     uint64_t gas;  /* between the stages of a handler */
     void *handoff; /* likewise; one allocation, freed with the call */
 };
