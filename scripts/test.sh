@@ -211,6 +211,7 @@ suite_asan() {
 # many connections at once.
 suite_tsan() {
     export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+    export METISD_DB_SIZE_MAX=16gb # the sanitizer leaves little address space
     need tsan
     criterion build-tsan base metisdb chain pool builder net rpc node
     if fixtures rpc; then
@@ -218,7 +219,7 @@ suite_tsan() {
     fi
     npm_packages
     tally "pool under load" node tests/clients/load.mjs --bin build-tsan/metisd --check
-    unset TSAN_OPTIONS
+    unset TSAN_OPTIONS METISD_DB_SIZE_MAX
 }
 
 # need PRESET: builds it once in this run; a failing build ends the run.

@@ -318,12 +318,11 @@ static void release(struct node *n)
     mailbox_free(n->housekeeper_stop);
     for (unsigned i = 0; i < n->network_num; i++)
         network_join(&n->networks[i]);
-    workers_free(
-        n->workers); /* they post to the loop; so they end before it is drained */
-    workers_free(n->readers);
     mailbox_run(n->to_loop, SIZE_MAX);
     for (unsigned i = 0; i < n->network_num; i++)
         network_close(&n->networks[i]);
+    workers_free(n->workers); /* idle by now; pool and rpc knew them until here */
+    workers_free(n->readers);
     uv_walk(&n->loop, close_handle, NULL);
     uv_run(&n->loop, UV_RUN_DEFAULT);
     uv_loop_close(&n->loop);
