@@ -351,7 +351,8 @@ mt_err metisdb_commit(struct metisdb_batch *b)
     close_cursors(b);
     err = lmdb_err(mdb_txn_commit(b->txn), "commit", NULL);
     if (err != MT_OK) {
-        atomic_store(&db->broken, true);
+        if (err != MT_ELIMIT) /* a full map harms nothing */
+            atomic_store(&db->broken, true);
     } else if (b->has_state) {
         atomic_store(&db->version, b->state.version);
         if (db->opt.sync == METISDB_SYNC_BLOCK)
