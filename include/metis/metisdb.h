@@ -1,14 +1,14 @@
 /* metisdb: the store of one network behind one header: state with exact Merkle Patricia
  * roots, block records, receipts, indexes, heads.
  *
- * One writer (the executor thread) works in batches: a batch holds everything of one or more
- * blocks and becomes visible and crash-safe as a whole. Any number of readers work on
+ * One writer (the executor thread) works in batches: a batch holds everything of one or
+ * more blocks and becomes visible and crash-safe as a whole. Any number of readers work on
  * snapshots, each a consistent view of the state after some block, which outlives later
  * commits. Old blocks are read through reverse diffs.
  *
- * This implementation is plain LMDB; docs/FORMAT.md draws every table. A head is served once
- * its commit survives a kill of the process; whether it survives a loss of power is told by
- * the durable head, which db.sync governs. */
+ * This implementation is plain LMDB; docs/FORMAT.md draws every table. A head is served
+ * once its commit survives a kill of the process; whether it survives a loss of power is
+ * told by the durable head, which db.sync governs. */
 #ifndef METIS_METISDB_H
 #define METIS_METISDB_H
 
