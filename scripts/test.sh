@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # The order of a whole run. Every name has a function suite_<name> below.
-SUITES=(build clang tidy contracts unit fuzz conformance cli rpc clients crash asan tsan)
+SUITES=(build clang tidy contracts unit fuzz conformance cli life rpc clients crash asan tsan)
 full=0
 allow_skip=0
 chosen=()
@@ -131,7 +131,10 @@ suite_build() { one "gcc release build" scripts/build.sh release; }
 
 suite_clang() { one "clang build" scripts/build.sh clang; }
 
-suite_tidy() { tally tidy scripts/tidy.sh; }
+suite_tidy() {
+    need release
+    tally tidy scripts/tidy.sh
+}
 
 suite_contracts() {
     npm_packages
@@ -144,20 +147,35 @@ suite_unit() {
     criterion build
 }
 
+# Each decoder's corpus and seeded mutations of it; the same under the sanitizers in asan.
+fuzz_targets() {
+    local target
+    for target in "$1"/tests/fuzz/fuzz_*; do
+        [ -f "$target" ] && [ -x "$target" ] || continue
+        one "${target##*/}" "$target" "tests/fuzz/corpus/${target##*/fuzz_}"
+    done
+}
+
 suite_fuzz() {
     need release
-    local target
-    for target in build/fuzz_* build/tests/fuzz/fuzz_*; do
-        [ -f "$target" ] && [ -x "$target" ] || continue
-        one "${target##*/} over its corpus" "$target" \
-            "tests/fuzz/corpus/$(basename "${target#*fuzz_}")"
-    done
+    fuzz_targets build
 }
 
 suite_conformance() {
     need release
-    fixtures state || return 0
-    tally "state tests" build/metis-evm statetest "$dir"
+    local archive command part
+    for archive in state:statetest stress:statetest stress:blocktest chain:blocktest \
+        chainstatic:blocktest bench:blocktest; do
+        command=${archive#*:}
+        archive=${archive%:*}
+        fixtures "$archive" || continue
+        part="$dir/eest"
+        case $command in
+        statetest) part+="/state_tests" ;;
+        blocktest) [ "$archive" = bench ] && part+="/benchmark" || part+="/blockchain_tests" ;;
+        esac
+        tally "$archive $command" build/metis-evm "$command" "$part"
+    done
 }
 
 suite_cli() {
@@ -165,6 +183,11 @@ suite_cli() {
     local chain=()
     fixtures rpc && chain=(--fixtures "$dir/rpc/tests")
     tally cli node tests/cli/run.mjs --bin build/metisd "${chain[@]}"
+}
+
+suite_life() {
+    need release
+    tally life node tests/life/run.mjs --bin build/metisd
 }
 
 suite_rpc() {
@@ -193,6 +216,7 @@ suite_asan() {
     export UBSAN_OPTIONS=print_stacktrace=1
     need asan
     criterion build-asan
+    fuzz_targets build-asan
     if fixtures state; then
         local part=() each
         for each in "$dir"/eest/state_tests/*; do

@@ -61,7 +61,10 @@ banned() {
 }
 only_base() {
     grep -v '^src/base/' "$stripped" |
-        grep -E '[^A-Za-z0-9_.>](malloc|calloc|realloc|free|strdup|strndup|asprintf|time|gettimeofday|clock_gettime)[ ]*\('
+        grep -E '[^A-Za-z0-9_.>](malloc|calloc|realloc|free|strdup|strndup|asprintf)[ ]*\('
+    # metis-bench measures the CPU time of a thread, which base has no name for.
+    grep -vE '^src/(base|tools)/' "$stripped" |
+        grep -E '[^A-Za-z0-9_.>](time|gettimeofday|clock_gettime)[ ]*\('
 }
 mutex_only_base() {
     grep -vE '^(src/base/|include/metis/base/)' "$stripped" | grep -E 'pthread_(mutex|cond|rwlock)_'
@@ -131,7 +134,11 @@ check "no machine paths" machine_paths
 check "clang-format" format
 check "shell syntax" shell_syntax
 check "lock file without registry" lock_file
-if [ -x scripts/gen.sh ]; then check "generated pages" scripts/gen.sh --check; fi
+if [ -x "${METISD:-build/metisd}" ]; then
+    check "generated pages" scripts/gen.sh --check
+else
+    echo "     left out: generated pages (no build/metisd yet)"
+fi
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
