@@ -2,9 +2,9 @@
  * roots, block records, receipts, indexes, heads.
  *
  * One writer (the executor thread) works in batches: a batch holds everything of one or
- * more blocks and becomes visible and crash-safe as a whole. Any number of readers work on
- * snapshots, each a consistent view of the state after some block, which outlives later
- * commits. Old blocks are read through reverse diffs.
+ * more blocks and becomes visible and crash-safe as a whole. Any number of readers work
+ * on snapshots, each a consistent view of the state after some block, which outlives
+ * later commits. Old blocks are read through reverse diffs.
  *
  * This implementation is plain LMDB; docs/FORMAT.md draws every table. A head is served
  * once its commit survives a kill of the process; whether it survives a loss of power is
@@ -39,8 +39,8 @@ struct metisdb_options {
     unsigned readers_max;  /* snapshots and queries at once; 0: 126 */
 };
 
-/* Opens or creates. MT_EBUSY: another process holds it; MT_EVERSION: other format, network,
- * chain id or spec, text says which and what to do; MT_ECORRUPT; MT_EIO. */
+/* Opens or creates. MT_EBUSY: another process holds it; MT_EVERSION: other format,
+ * network, chain id or spec, text says which and what to do; MT_ECORRUPT; MT_EIO. */
 mt_err metisdb_open(const struct metisdb_options *opt, struct metisdb **out,
                     struct mt_diag *diag);
 /* Syncs and closes; no snapshot or batch may be open. */
@@ -49,7 +49,8 @@ void metisdb_close(struct metisdb *db);
 /* ---- heads ---- */
 
 /* X(ID, name): one table for all. head: last executed block, durable: last fsynced, soft:
- * voted by the sequencer set, committed: final in consensus, safe and finalized: by L1. */
+ * voted by the sequencer set, committed: final in consensus, safe and finalized: by L1.
+ */
 #define METISDB_HEADS(X)                                                                 \
     X(HEAD, "head")                                                                      \
     X(DURABLE, "durable")                                                                \
@@ -77,8 +78,8 @@ mt_err metisdb_get_head(struct metisdb *db, enum metisdb_head which,
 
 #define METISDB_LATEST UINT64_MAX
 
-/* The state after canonical block `number`. MT_ENOTFOUND: no such block or its state is no
- * longer kept (diag says from which block on); MT_EBUSY: readers_max. */
+/* The state after canonical block `number`. MT_ENOTFOUND: no such block or its state is
+ * no longer kept (diag says from which block on); MT_EBUSY: readers_max. */
 mt_err metisdb_snapshot_open(struct metisdb *db, uint64_t number,
                              struct metisdb_snapshot **out, struct mt_diag *diag);
 void metisdb_snapshot_close(struct metisdb_snapshot *s);
@@ -93,8 +94,8 @@ mt_err metisdb_get_storage(struct metisdb_snapshot *s, const address *addr,
 /* Borrowed until the snapshot closes. */
 mt_err metisdb_get_code(struct metisdb_snapshot *s, const hash32 *code_hash, slice *out);
 
-/* Many at once, so that a store can overlap its cache misses. kind: slot NULL asks for the
- * account. */
+/* Many at once, so that a store can overlap its cache misses. kind: slot NULL asks for
+ * the account. */
 struct metisdb_want {
     address addr;
     bool is_slot;
@@ -106,8 +107,8 @@ struct metisdb_want {
 mt_err metisdb_get_many(struct metisdb_snapshot *s, struct metisdb_want *wants,
                         size_t num);
 
-/* Merkle proofs as eth_getProof wants them, in arena: the account's nodes, then for each slot
- * its value and nodes. */
+/* Merkle proofs as eth_getProof wants them, in arena: the account's nodes, then for each
+ * slot its value and nodes. */
 struct metisdb_slot_proof {
     hash32 slot;
     u256 value;
@@ -130,8 +131,8 @@ mt_err metisdb_get_proof(struct metisdb_snapshot *s, const address *addr,
 
 #define METISDB_RECORD_VERSION 1
 
-/* One block as it is kept. Parts may be empty; all are opaque bytes to the store but for the
- * indexes it derives from the arguments of metisdb_put_block. */
+/* One block as it is kept. Parts may be empty; all are opaque bytes to the store but for
+ * the indexes it derives from the arguments of metisdb_put_block. */
 struct block_record {
     struct block_id id;
     hash32 parent;
@@ -146,8 +147,8 @@ struct block_record {
     u256 total_difficulty;
 };
 
-/* By hash (canonical or not) or by canonical number; slices are copies in arena. Any thread,
- * short read transaction of its own. MT_ENOTFOUND. */
+/* By hash (canonical or not) or by canonical number; slices are copies in arena. Any
+ * thread, short read transaction of its own. MT_ENOTFOUND. */
 mt_err metisdb_block_by_hash(struct metisdb *db, const hash32 *hash, struct arena *arena,
                              struct block_record *out);
 mt_err metisdb_block_by_number(struct metisdb *db, uint64_t number, struct arena *arena,
@@ -161,8 +162,8 @@ struct tx_location {
 mt_err metisdb_find_tx(struct metisdb *db, const hash32 *tx_hash,
                        struct tx_location *out);
 
-/* Canonical blocks in [from, to] whose logs contain the key (an address, 20 bytes, or a topic
- * at position pos), ascending; fn returns false to stop. */
+/* Canonical blocks in [from, to] whose logs contain the key (an address, 20 bytes, or a
+ * topic at position pos), ascending; fn returns false to stop. */
 enum metisdb_log_key {
     METISDB_LOG_ADDRESS,
     METISDB_LOG_TOPIC0,
@@ -180,8 +181,9 @@ mt_err metisdb_scan_logs(struct metisdb *db, enum metisdb_log_key kind, slice ke
 mt_err metisdb_begin(struct metisdb *db, struct metisdb_batch **out,
                      struct mt_diag *diag);
 
-/* State of the head plus this batch, for the executor: same functions as on a snapshot. The
- * snapshot belongs to the batch and sees its applied deltas; closed by commit or abort. */
+/* State of the head plus this batch, for the executor: same functions as on a snapshot.
+ * The snapshot belongs to the batch and sees its applied deltas; closed by commit or
+ * abort. */
 struct metisdb_snapshot *metisdb_batch_view(struct metisdb_batch *b);
 
 /* Applies an ordered delta as (part of) block `number` and gives the state root. May be
@@ -191,8 +193,8 @@ struct metisdb_snapshot *metisdb_batch_view(struct metisdb_batch *b);
 mt_err metisdb_apply(struct metisdb_batch *b, uint64_t number,
                      const struct state_delta *delta, hash32 *root);
 
-/* Stores a record. canonical: number -> hash, tx_hashes and logs enter the indexes and HEAD
- * moves to it. */
+/* Stores a record. canonical: number -> hash, tx_hashes and logs enter the indexes and
+ * HEAD moves to it. */
 struct metisdb_block_index {
     const hash32 *tx_hashes;
     size_t tx_num;
@@ -205,18 +207,19 @@ mt_err metisdb_put_block(struct metisdb_batch *b, const struct block_record *rec
 mt_err metisdb_set_head(struct metisdb_batch *b, enum metisdb_head which,
                         const struct block_id *id);
 
-/* Takes the canonical head block off: its state changes are undone, its indexes removed, HEAD
- * moves to its parent; the record stays as a side block. MT_ENOTFOUND past the kept diffs. */
+/* Takes the canonical head block off: its state changes are undone, its indexes removed,
+ * HEAD moves to its parent; the record stays as a side block. MT_ENOTFOUND past the kept
+ * diffs. */
 mt_err metisdb_undo_block(struct metisdb_batch *b, const struct metisdb_block_index *idx);
 
-/* State versions: after each applied block and patch. Undo goes back to a version within the
- * head block (dev methods' snapshots). */
+/* State versions: after each applied block and patch. Undo goes back to a version within
+ * the head block (dev methods' snapshots). */
 uint64_t metisdb_version(struct metisdb *db);
 mt_err metisdb_undo_patches(struct metisdb_batch *b, uint64_t version);
 
-/* Everything at once, visible to new snapshots on return; fsynced by the sync option. On an
- * error nothing of it happened and the batch is gone. Also prunes old reverse diffs within a
- * small budget. */
+/* Everything at once, visible to new snapshots on return; fsynced by the sync option. On
+ * an error nothing of it happened and the batch is gone. Also prunes old reverse diffs
+ * within a small budget. */
 mt_err metisdb_commit(struct metisdb_batch *b);
 void metisdb_abort(struct metisdb_batch *b);
 

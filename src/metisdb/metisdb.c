@@ -1,9 +1,9 @@
 /* The store as a whole: opening and what is checked then, heads, fsync, statistics.
  *
  * One LMDB environment holds every table. A lock on the file LOCK keeps other processes
- * out. Space for the file to grow is reserved as addresses up front (map_size_max), because
- * a map cannot grow under its readers. Writes go through the page cache, never through the
- * map, so a stray store cannot reach the file.
+ * out. Space for the file to grow is reserved as addresses up front (map_size_max),
+ * because a map cannot grow under its readers. Writes go through the page cache, never
+ * through the map, so a stray store cannot reach the file.
  *
  * The durable head is not stored: at opening the file is fsynced and the head found there
  * is durable; later commits or sync ticks move it. */

@@ -1,8 +1,9 @@
 /* Applying a delta: flat tables, tries, history, root.
  *
  * Everything is done in the order of the hashed keys, in which LMDB keeps them: a cursor
- * then mostly finds the next key on the page where it stands. All keys of a delta are hashed
- * in one sweep. A value that does not change is not written and leaves no history. */
+ * then mostly finds the next key on the page where it stands. All keys of a delta are
+ * hashed in one sweep. A value that does not change is not written and leaves no history.
+ */
 #include "metisdb_int.h"
 
 #include <stdlib.h>

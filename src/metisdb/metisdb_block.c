@@ -1,8 +1,8 @@
 /* Block records and the indexes over canonical blocks.
  *
- * A record is kept under its hash, canonical or not, and never rewritten by the store. The
- * indexes hold canonical blocks only: number -> hash, transaction -> place, and an entry of
- * the log index for every (address or topic, block). */
+ * A record is kept under its hash, canonical or not, and never rewritten by the store.
+ * The indexes hold canonical blocks only: number -> hash, transaction -> place, and an
+ * entry of the log index for every (address or topic, block). */
 #include "metisdb_int.h"
 
 #include <stdlib.h>

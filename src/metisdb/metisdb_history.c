@@ -1,11 +1,11 @@
 /* Versions: what every change leaves behind, and the way back.
  *
- * A version is a block's number and a patch number: block << 16 | patch. While a version is
- * open, the first change of a key puts what stood there before into the history (key,
- * version) -> old value, and the key into the version's undo record. The same entries serve
- * reads of old blocks and undoing: undo walks the record, restores the old values and
- * removes both. Pruning removes both without restoring, oldest version first. The first
- * version of a store has no state before it and leaves nothing. */
+ * A version is a block's number and a patch number: block << 16 | patch. While a version
+ * is open, the first change of a key puts what stood there before into the history (key,
+ * version) -> old value, and the key into the version's undo record. The same entries
+ * serve reads of old blocks and undoing: undo walks the record, restores the old values
+ * and removes both. Pruning removes both without restoring, oldest version first. The
+ * first version of a store has no state before it and leaves nothing. */
 #include "metisdb_int.h"
 
 #define UNDO_HEADER 40

@@ -8,8 +8,8 @@
 #include <lmdb.h>
 #include <stdatomic.h>
 
-/* X(ID, name in the file). The numbers of the first four stand in history keys: append only.
- * Those four have a history; their values are at most METISDB_VALUE_MAX bytes. */
+/* X(ID, name in the file). The numbers of the first four stand in history keys: append
+ * only. Those four have a history; their values are at most METISDB_VALUE_MAX bytes. */
 #define METISDB_TABLES(X)                                                                \
     X(ACCOUNTS, "accounts")                                                              \
     X(STORAGE, "storage")                                                                \
@@ -118,8 +118,8 @@ mt_err state_meta_read(struct metisdb *db, MDB_txn *txn, struct state_meta *out)
 mt_err head_read(struct metisdb *db, MDB_txn *txn, enum metisdb_head which,
                  struct block_id *out);
 
-/* One value of a table with history as the snapshot sees it; MT_ENOTFOUND. Borrowed from the
- * transaction. */
+/* One value of a table with history as the snapshot sees it; MT_ENOTFOUND. Borrowed from
+ * the transaction. */
 mt_err state_get(struct metisdb_snapshot *s, enum table table, slice key, slice *out);
 
 /* ---- keys and values ---- */
@@ -134,8 +134,8 @@ struct storage_key {
     hash32 addr, slot;
 };
 
-/* Node of the account trie, or of the storage trie of addr when that is not NULL; returns the
- * length. */
+/* Node of the account trie, or of the storage trie of addr when that is not NULL; returns
+ * the length. */
 size_t node_key(uint8_t out[METISDB_KEY_MAX], const hash32 *addr, const uint8_t *path,
                 size_t path_len);
 

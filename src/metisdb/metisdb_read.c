@@ -3,9 +3,9 @@
  * A snapshot is one LMDB read transaction out of a pool: begun once, then only reset and
  * renewed, which needs no lock and about as long as one look-up. The newest block is read
  * from the tables as they are. An older block B looks first into the history, where every
- * change left what stood before it: the first entry of a key with a version after B's last
- * one holds the value at B; without one the table still does. Trie nodes are kept the same
- * way, so proofs at old blocks are read, not recomputed. */
+ * change left what stood before it: the first entry of a key with a version after B's
+ * last one holds the value at B; without one the table still does. Trie nodes are kept
+ * the same way, so proofs at old blocks are read, not recomputed. */
 #include "metisdb_int.h"
 
 /* ---- the pool ---- */
@@ -350,7 +350,8 @@ mt_err node_resolve(void *ctx, const uint8_t *path, size_t path_len, const hash3
         if (!hash32_eq(&got, hash))
             return MT_ECORRUPT;
     }
-    /* The writer changes pages while the trie is in use: a copy, half a kilobyte at most. */
+    /* The writer changes pages while the trie is in use: a copy, half a kilobyte at most.
+     */
     const uint8_t *copy = arena_copy(src->arena, found.ptr, found.len);
     if (copy == NULL)
         return MT_ELIMIT;

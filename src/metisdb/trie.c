@@ -1,9 +1,10 @@
-/* The trie: look-ups, changes with splits and collapses, proofs. Hashing is trie_root.c's.
+/* The trie: look-ups, changes with splits and collapses, proofs. Hashing is
+ * trie_root.c's.
  *
- * All walks are loops over links (pointers to where a node hangs), and a change is made at
- * the end of its walk, so the nodes on the way turn dirty only when something did change.
- * A branch never moves: its place is the common prefix of the keys below it. Leaves and
- * extensions are replaced when their place or key changes. */
+ * All walks are loops over links (pointers to where a node hangs), and a change is made
+ * at the end of its walk, so the nodes on the way turn dirty only when something did
+ * change. A branch never moves: its place is the common prefix of the keys below it.
+ * Leaves and extensions are replaced when their place or key changes. */
 #include "trie_node.h"
 
 /* The way from the root to where a walk ended. */
@@ -326,8 +327,8 @@ static mt_err merge_up(struct trie *t, struct walk *w, struct trie_node *low)
     return MT_OK;
 }
 
-/* The branch at link lost an item; when one is left it turns into a short node. The walk's
- * steps are those before the branch. */
+/* The branch at link lost an item; when one is left it turns into a short node. The
+ * walk's steps are those before the branch. */
 static mt_err collapse(struct trie *t, struct walk *w, struct trie_node **link,
                        size_t depth)
 {

@@ -1,7 +1,7 @@
 /* Trie nodes to and from their encoding (yellow paper, appendix D): a list of two items
- * (hex-prefix key; value or child) or of seventeen (children; value). Decoding borrows from
- * the encoding, so a branch of sixteen hashes costs one allocation and no copies. Nodes come
- * from a database or a witness: everything malformed is MT_ECORRUPT. */
+ * (hex-prefix key; value or child) or of seventeen (children; value). Decoding borrows
+ * from the encoding, so a branch of sixteen hashes costs one allocation and no copies.
+ * Nodes come from a database or a witness: everything malformed is MT_ECORRUPT. */
 #include "trie_node.h"
 
 struct trie_node *trie_new_short(struct arena *a, enum trie_kind kind, const uint8_t *key,
@@ -54,7 +54,8 @@ static mt_err decode_key(struct arena *a, slice hp, const uint8_t **key, size_t 
     return MT_OK;
 }
 
-/* A child: nothing, a hash, or a node within its parent. *spare is memory for a reference. */
+/* A child: nothing, a hash, or a node within its parent. *spare is memory for a
+ * reference. */
 static mt_err decode_child(struct arena *a, struct rlp *in, struct trie_node *spare,
                            struct trie_node **out)
 {

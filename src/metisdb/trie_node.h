@@ -5,10 +5,11 @@
  *   TRIE_EXT     key (at least one nibble), child, which is a branch
  *   TRIE_BRANCH  16 children, a value where a key ends here (never with secure keys)
  *
- * A node's ref is how its parent names it: 0xa0 and the hash, or the encoding itself where
- * that is shorter than 32 bytes. A dirty node has no valid ref. Every ancestor of a dirty
- * node is dirty. A stored node stands in the store under its path; what stops being valid
- * there is noted in the trie's list of touched paths, so that trie_root can report it. */
+ * A node's ref is how its parent names it: 0xa0 and the hash, or the encoding itself
+ * where that is shorter than 32 bytes. A dirty node has no valid ref. Every ancestor of a
+ * dirty node is dirty. A stored node stands in the store under its path; what stops being
+ * valid there is noted in the trie's list of touched paths, so that trie_root can report
+ * it. */
 #ifndef METIS_TRIE_NODE_H
 #define METIS_TRIE_NODE_H
 

@@ -1,7 +1,7 @@
-/* Root hash. Dirty nodes are gathered by depth; then each depth, deepest first, is encoded
- * as a whole and hashed with one call of keccak256_many: nodes of one depth never depend on
- * each other. Everything built on the way is given back to the arena at the end; hashes
- * stay in the nodes. */
+/* Root hash. Dirty nodes are gathered by depth; then each depth, deepest first, is
+ * encoded as a whole and hashed with one call of keccak256_many: nodes of one depth never
+ * depend on each other. Everything built on the way is given back to the arena at the
+ * end; hashes stay in the nodes. */
 #include "trie_node.h"
 
 struct work {

@@ -1,5 +1,5 @@
-/* db stat: what a data folder's databases say of themselves. Read only and without opening
- * a chain, so it also answers next to a running node. */
+/* db stat: what a data folder's databases say of themselves. Read only and without
+ * opening a chain, so it also answers next to a running node. */
 #include "cli.h"
 #include "ledger.h"
 

@@ -1,8 +1,8 @@
-/* The trie over nodes of any kind: a store or witness may hold anything. Input: the number of
- * nodes, each with its length (two bytes), then operations of four bytes: what, and three
- * bytes of a key. A node is found by its hash, else by the hash's first byte, so that
- * malformed and looping tries are walked too. When every step was accepted, the root is the
- * same when asked twice, and what was just put is read back. */
+/* The trie over nodes of any kind: a store or witness may hold anything. Input: the
+ * number of nodes, each with its length (two bytes), then operations of four bytes: what,
+ * and three bytes of a key. A node is found by its hash, else by the hash's first byte,
+ * so that malformed and looping tries are walked too. When every step was accepted, the
+ * root is the same when asked twice, and what was just put is read back. */
 #include "fuzz.h"
 #include "metis/trie.h"
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes metisdb_trie_table.h: roots and proofs by the independent package `trie` (py-trie).
+"""Writes metisdb_trie_table.h: roots and proofs by the independent package `trie`.
 
     pip install trie eth-hash[pycryptodome]
     python3 tests/unit/gen_metisdb_trie.py \
         | clang-format-14 --style=file:.clang-format > tests/unit/metisdb_trie_table.h
 
-Keys share long prefixes and values are partly tiny, so that extensions, nodes within their
-parents and collapses occur; the general cases have keys that begin other keys."""
+Keys share long prefixes and values are partly tiny, so that extensions, nodes within
+their parents and collapses occur; the general cases have keys that begin other keys."""
 import random
 
 import rlp
@@ -16,7 +16,7 @@ rng = random.Random(8001)
 
 
 def secure_key():
-    # Two leading bytes out of few, then a constant, then one that differs: deep forks.
+    # Two leading bytes out of few, then zeros, then one that differs: deep forks.
     return (bytes([rng.choice([0x11, 0x12, 0x21]), rng.choice([0, 1, 0x10, 0xff])])
             + bytes(14) + bytes([rng.randrange(4)]) + bytes(14) + bytes([rng.randrange(3)]))
 

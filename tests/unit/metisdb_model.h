@@ -1,5 +1,5 @@
-/* A state in plain arrays, deltas made from it at random, its root by the plain oracle, and
- * the folder a test's store lives in. */
+/* A state in plain arrays, deltas made from it at random, its root by the plain oracle,
+ * and the folder a test's store lives in. */
 #ifndef METISDB_MODEL_H
 #define METISDB_MODEL_H
 

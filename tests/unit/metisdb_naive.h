@@ -1,6 +1,7 @@
 /* The plain oracle for tries and states: root by the yellow paper's own recursion over a
- * sorted list (appendix D, functions TRIE, c and n), RLP written out here, and a verifier of
- * proofs that reads nodes byte by byte. Shares nothing with the code under test but keccak. */
+ * sorted list (appendix D, functions TRIE, c and n), RLP written out here, and a verifier
+ * of proofs that reads nodes byte by byte. Shares nothing with the code under test but
+ * keccak. */
 #ifndef METISDB_NAIVE_H
 #define METISDB_NAIVE_H
 
@@ -164,7 +165,8 @@ static inline hash32 naive_root(struct naive_item *items, size_t n)
 
 /* ---- proofs ---- */
 
-/* One item at p (end is the limit): payload, kind, length with header; false: malformed. */
+/* One item at p (end is the limit): payload, kind, length with header; false: malformed.
+ */
 static inline bool naive_read(const uint8_t *p, const uint8_t *end, slice *payload,
                               bool *list, size_t *whole)
 {
@@ -221,8 +223,8 @@ static inline bool naive_node(slice node, struct naive_node *out)
     return out->num == 17 || (out->num == 2 && out->item[0].len > 0);
 }
 
-/* One step down at nibble *at: the item to follow, or -1 when the way ends in this node with
- * *value (empty: the key is not there). */
+/* One step down at nibble *at: the item to follow, or -1 when the way ends in this node
+ * with *value (empty: the key is not there). */
 static inline int naive_step(const struct naive_node *n, const struct naive_item *key,
                              size_t *at, slice *value)
 {

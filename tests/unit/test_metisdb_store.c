@@ -1,5 +1,5 @@
-/* The store around the state: identity, locks, heads, block records, indexes, readers next
- * to the writer. */
+/* The store around the state: identity, locks, heads, block records, indexes, readers
+ * next to the writer. */
 #include "unit/metisdb_model.h"
 
 #include "metis/base/thread.h"
@@ -377,8 +377,8 @@ Test(metisdb_store, full_map)
 
 /* ---- readers next to the writer ---- */
 
-/* Each block moves balances between accounts and writes its number into a slot of each: any
- * consistent view has the same sum and one number everywhere. */
+/* Each block moves balances between accounts and writes its number into a slot of each:
+ * any consistent view has the same sum and one number everywhere. */
 #define SHARED_ACCOUNTS 8
 #define SHARED_TOTAL    (SHARED_ACCOUNTS * 1000u)
 

@@ -1,5 +1,6 @@
 /* The trie against py-trie's roots and proofs, ethereum/tests' secure tries, and a plain
- * recursive oracle under random changes; what trie_root reports kept as a store of nodes. */
+ * recursive oracle under random changes; what trie_root reports kept as a store of nodes.
+ */
 #include "metis/trie.h"
 #include "unit/metisdb_naive.h"
 
@@ -120,7 +121,8 @@ static void run_steps(const struct trie_step *steps, size_t num)
     for (size_t i = 0; i < num; i++) {
         slice key = unhex(&a, steps[i].key), value = unhex(&a, steps[i].value);
         hash32 want = hash_of(steps[i].root);
-        /* One trie that lives on, one that is read back from the stored nodes each time. */
+        /* One trie that lives on, one that is read back from the stored nodes each time.
+         */
         struct trie *u = trie_new(&a, &kept, store_resolve, &s);
         cr_assert_eq(value.len > 0 ? trie_put_key(t, key, value) : trie_del_key(t, key),
                      MT_OK);
