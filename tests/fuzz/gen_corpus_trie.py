@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the trie target into corpus/trie: nodes of tries made by py-trie, root
-first, and operations on them (pip install trie eth-hash[pycryptodome])."""
+"""Writes the seeds of the trie target into corpus/trie: nodes of tries made by py-trie,
+root first, and operations on them (pip install trie eth-hash[pycryptodome])."""
 import os
 import random
 

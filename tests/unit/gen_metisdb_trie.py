@@ -18,7 +18,8 @@ rng = random.Random(8001)
 def secure_key():
     # Two leading bytes out of few, then zeros, then one that differs: deep forks.
     return (bytes([rng.choice([0x11, 0x12, 0x21]), rng.choice([0, 1, 0x10, 0xff])])
-            + bytes(14) + bytes([rng.randrange(4)]) + bytes(14) + bytes([rng.randrange(3)]))
+            + bytes(14) + bytes([rng.randrange(4)])
+            + bytes(14) + bytes([rng.randrange(3)]))
 
 
 def general_key():
