@@ -135,7 +135,7 @@ check "clang-format" format
 check "shell syntax" shell_syntax
 check "lock file without registry" lock_file
 if [ -x "${METISD:-build/metisd}" ]; then
-    check "generated pages" scripts/gen.sh --check
+    check "generated pages" scripts/gen.sh --check "${METISD:-build/metisd}"
 else
     echo "     left out: generated pages (no build/metisd yet)"
 fi
