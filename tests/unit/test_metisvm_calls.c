@@ -592,6 +592,23 @@ Test(calls, modexp_gas)
     host_fini(&h);
 }
 
+/* The most memory that gas buys: equal shares in a thousand frames, 100 KiB each. The host's
+ * arena has vm_arena_size of this gas. */
+Test(calls, memory_of_the_deepest_calls_fits)
+{
+    struct host h;
+    host_init(&h, FORK_HOMESTEAD);
+    /* MSTORE(0x18000, 0); CALL(GAS - 255, ADDRESS, 0...) */
+    host_put(&h, 0xaa,
+             "600062018000526000600060006000600030" /* value 0 to itself */
+             "60ff5a03f100",
+             0);
+    host_call(&h, 0xaa, 30000000); /* asserts that the machine did not fail */
+    cr_expect_eq(h.result.halt, VM_SUCCESS);
+    cr_expect_gt(h.arena.size, (size_t)100 << 20);
+    host_fini(&h);
+}
+
 Test(calls, arena_size_grows_with_gas)
 {
     cr_expect_geq(vm_arena_size(0), (size_t)64 << 20);
