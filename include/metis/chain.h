@@ -17,7 +17,8 @@ struct genesis {
     struct chain_spec spec;
     struct header header; /* complete, state root included */
     hash32 hash;
-    hash32 spec_hash; /* keccak over every rule and the genesis hash, stored in the database */
+    hash32
+        spec_hash; /* keccak over every rule and the genesis hash, stored in the database */
     struct state_delta alloc;
     slice json; /* the text it came from */
 };
@@ -54,8 +55,8 @@ struct head_view {
     struct chain_block *head;
     struct block_id heads[METISDB_HEAD_COUNT];
     bool has_head[METISDB_HEAD_COUNT];
-    struct rules rules;   /* of the head */
-    u256 next_base_fee;   /* of a child now; zero before London */
+    struct rules rules; /* of the head */
+    u256 next_base_fee; /* of a child now; zero before London */
     u256 next_blob_fee;
     uint64_t state_version; /* moves with dev patches too */
 };
@@ -91,7 +92,8 @@ struct chain_options {
 };
 
 /* Commits the genesis to an empty store, else checks that it is the same (MT_EVERSION). */
-mt_err chain_open(const struct chain_options *opt, struct chain **out, struct mt_diag *diag);
+mt_err chain_open(const struct chain_options *opt, struct chain **out,
+                  struct mt_diag *diag);
 void chain_close(struct chain *c);
 
 const struct genesis *chain_genesis(const struct chain *c);
@@ -180,7 +182,7 @@ struct log_filter {
     const address *addrs;
     size_t addr_num;
     const hash32 *topics[4];
-    size_t topic_num[4]; /* alternatives at each position, 0: any */
+    size_t topic_num[4];    /* alternatives at each position, 0: any */
     size_t topic_positions; /* logs with fewer topics do not match */
 };
 bool log_filter_match(const struct log_filter *f, const struct log *log);
@@ -209,8 +211,8 @@ void chain_state_close(struct chain_state *s);
 mt_err chain_check_header(struct chain *c, const struct header *h,
                           const struct header *parent, const u256 *parent_td,
                           struct mt_diag *diag);
-mt_err chain_check_body(struct chain *c, const struct block *b,
-                        const struct rules *rules, struct mt_diag *diag);
+mt_err chain_check_body(struct chain *c, const struct block *b, const struct rules *rules,
+                        struct mt_diag *diag);
 
 /* Difficulty of a proof-of-work child (yellow paper 4.3.4 with the bombs of each fork). */
 u256 chain_difficulty(const struct rules *rules, uint64_t number, uint64_t timestamp,

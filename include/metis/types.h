@@ -74,7 +74,7 @@ struct chain_spec {
     address deposit_contract; /* EIP-6110 */
 
     /* Named rules of Metis networks; all off on a plain Ethereum genesis. */
-    bool metis;            /* a sequencer seals: no proof of work before Paris either,
+    bool metis;         /* a sequencer seals: no proof of work before Paris either,
                               so difficulty 0, no ommers, no rewards */
     uint64_t period_ms; /* block period of a sequencer; 0: on demand */
     uint64_t gas_limit; /* target of built blocks */

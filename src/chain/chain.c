@@ -155,6 +155,8 @@ static mt_err load_head(struct chain *c, struct chain_block **out, struct mt_dia
 mt_err update_publish(struct chain *c, struct update_builder *ub, struct mt_diag *diag)
 {
     struct chain_block *head;
+    if (ub->u->removed_num > 0)
+        atomic_fetch_add(&c->reorgs, 1);
     for (size_t i = 0; i < ub->u->removed_num; i++) /* their values say canonical */
         ref_cache_del(c->cache, &ub->u->removed[i]->block.hash);
     for (size_t i = 0; i < ub->u->added_num; i++)
@@ -298,6 +300,7 @@ static mt_err load_block(struct chain *c, const hash32 *hash, struct chain_block
     struct arena arena;
     struct block_record rec;
     hash32 canonical;
+    uint64_t reorgs = atomic_load(&c->reorgs);
     arena_init(&arena, (size_t)1 << 30);
     mt_err err = metisdb_block_by_hash(c->db, hash, &arena, &rec);
     if (err == MT_OK) {
@@ -305,8 +308,12 @@ static mt_err load_block(struct chain *c, const hash32 *hash, struct chain_block
                   hash32_eq(&canonical, hash);
         err = chain_block_of_record(&rec, is, out);
         /* Only canonical ones are cached: a side block's standing may change. */
-        if (err == MT_OK && is)
+        if (err == MT_OK && is) {
             ref_cache_put(c->cache, hash, *out);
+            /* Read before a reorganisation, put after the writer had cleared it: out again. */
+            if (atomic_load(&c->reorgs) != reorgs)
+                ref_cache_del(c->cache, hash);
+        }
     }
     arena_fini(&arena);
     return err;

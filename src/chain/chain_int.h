@@ -15,6 +15,7 @@ struct chain {
     const struct genesis *genesis;
     struct metisdb *db;
     struct ref_cache *cache; /* blocks by hash; shared by all threads */
+    _Atomic uint64_t reorgs; /* moves when blocks were taken off; guards the cache */
     /* the executor's own */
     struct head_view *view;
     struct arena arena;        /* of the block in work */

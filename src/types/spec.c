@@ -22,13 +22,21 @@ const char *fork_name(enum fork f)
     return (unsigned)f < FORK_COUNT ? fork_names[f] : "unknown";
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    while (*a != 0 && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
 mt_err fork_parse(const char *name, enum fork *out)
 {
-    slice want = slice_str(name);
-    if (slice_eq(want, slice_str("Merge")))
-        want = slice_str(fork_names[FORK_PARIS]);
+    if (same_text(name, "Merge"))
+        name = fork_names[FORK_PARIS];
     for (unsigned f = 0; f < FORK_COUNT; f++) {
-        if (slice_eq(want, slice_str(fork_names[f]))) {
+        if (same_text(name, fork_names[f])) {
             *out = (enum fork)f;
             return MT_OK;
         }
