@@ -2,13 +2,13 @@
  *
  *   head -> [header | used ......|next   free   |end] -> older chunk -> ...
  *
- * Chunks double from 4 KiB to 1 MiB, so a small job costs one small allocation and a
+ * Chunks double from 1 KiB to 1 MiB, so a small job costs one small allocation and a
  * large one few large ones; a request that exceeds the step gets a chunk of its own size.
  * A fixed arena has one chunk inside the caller's memory and never grows. */
 #include "metis/base/mem.h"
 #include "base_int.h"
 
-#define CHUNK_MIN 4096u
+#define CHUNK_MIN 1024u
 #define CHUNK_MAX (1024u * 1024u)
 
 struct arena_chunk {
