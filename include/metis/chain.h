@@ -1,9 +1,9 @@
-/* chain: the ledger of one network — genesis, validation, import, heads, reorganisation,
+/* chain: the ledger of one network: genesis, validation, import, heads, reorganisation,
  * blocks and receipts as values, log search.
  *
- * All writing is done by one thread, the network's executor; all queries may come from any
- * thread and work on the store's own snapshots. The outcome of every write leaves as a
- * chain_update, which the node carries to the event loop. */
+ * All writing is done by one thread, the network's executor; all queries may come from
+ * any thread and work on the store's own snapshots. The outcome of every write leaves as
+ * a chain_update, which the node carries to the event loop. */
 #ifndef METIS_CHAIN_H
 #define METIS_CHAIN_H
 
@@ -17,15 +17,15 @@ struct genesis {
     struct chain_spec spec;
     struct header header; /* complete, state root included */
     hash32 hash;
-    hash32
-        spec_hash; /* keccak over every rule and the genesis hash, stored in the database */
+    /* keccak over every rule and the genesis hash, stored in the database */
+    hash32 spec_hash;
     struct state_delta alloc;
     slice json; /* the text it came from */
 };
 
-/* Genesis in geth's form, with config.metis{} for the named rules (docs/NETWORKS.md). Results
- * live in arena. MT_EDECODE names the key's path. Unknown keys of config.metis are errors,
- * unknown keys of geth's are ignored as geth does. */
+/* Genesis in geth's form, with config.metis{} for the named rules (docs/NETWORKS.md).
+ * Results live in arena. MT_EDECODE names the key's path. Unknown keys of config.metis
+ * are errors, unknown keys of geth's are ignored as geth does. */
 mt_err genesis_parse(slice json, struct arena *arena, struct genesis *out,
                      struct mt_diag *diag);
 /* From a file (at most 64 MiB). */
@@ -49,7 +49,8 @@ void chain_block_drop(struct chain_block *b); /* NULL is allowed */
 
 /* ================= heads ================= */
 
-/* What is true after a commit. Immutable, refcounted; any thread that holds it may read. */
+/* What is true after a commit. Immutable, refcounted; any thread that holds it may read.
+ */
 struct head_view {
     _Atomic uint32_t refs; /* private */
     struct chain_block *head;
@@ -63,8 +64,8 @@ struct head_view {
 void head_view_hold(struct head_view *v);
 void head_view_drop(struct head_view *v);
 
-/* One write's outcome: blocks taken off (newest first) and put on (oldest first), and the view
- * after it. */
+/* One write's outcome: blocks taken off (newest first) and put on (oldest first), and
+ * the view after it. */
 struct chain_update {
     struct chain_block **removed;
     size_t removed_num;
@@ -86,12 +87,14 @@ struct chain_options {
     enum vm_engine engine;
     size_t block_memory_max; /* arena cap of one block's execution */
     unsigned metric_net;     /* index for the metrics */
-    /* Called on the executor thread after each commit; takes ownership of update. NULL: none. */
+    /* Called on the executor thread after each commit; takes ownership of update. NULL:
+     * none. */
     void (*on_update)(void *ctx, struct chain_update *update);
     void *ctx;
 };
 
-/* Commits the genesis to an empty store, else checks that it is the same (MT_EVERSION). */
+/* Commits the genesis to an empty store, else checks that it is the same (MT_EVERSION).
+ */
 mt_err chain_open(const struct chain_options *opt, struct chain **out,
                   struct mt_diag *diag);
 void chain_close(struct chain *c);
@@ -100,11 +103,12 @@ const struct genesis *chain_genesis(const struct chain *c);
 const struct chain_spec *chain_spec_of(const struct chain *c);
 struct metisdb *chain_db(const struct chain *c);
 
-/* The present view, held for the caller. Executor thread only (others get views by updates),
- * or before the executor starts. */
+/* The present view, held for the caller. Executor thread only (others get views by
+ * updates), or before the executor starts. */
 struct head_view *chain_view(struct chain *c);
 
-/* Rules of a block by number and time on this chain (total difficulty known from parent). */
+/* Rules of a block by number and time on this chain (total difficulty known from
+ * parent). */
 struct rules chain_rules_at(const struct chain *c, uint64_t number, uint64_t timestamp,
                             const u256 *parent_td);
 
@@ -113,15 +117,15 @@ struct rules chain_rules_at(const struct chain *c, uint64_t number, uint64_t tim
 enum import_status { IMPORT_CANONICAL, IMPORT_SIDE, IMPORT_KNOWN };
 
 /* One block's RLP: decoded, validated in full (every header and body field against its
- * parent), executed, compared, stored. A side block is stored after its header and body have
- * been checked and takes over by total difficulty before the merge; after it the head moves by
- * import only along its own children, or by chain_set_canonical. MT_EINVALID_BLOCK with the
- * reason, MT_ENOTFOUND: parent unknown. */
+ * parent), executed, compared, stored. A side block is stored after its header and body
+ * have been checked and takes over by total difficulty before the merge; after it the
+ * head moves by import only along its own children, or by chain_set_canonical.
+ * MT_EINVALID_BLOCK with the reason, MT_ENOTFOUND: parent unknown. */
 mt_err chain_import(struct chain *c, slice rlp, enum import_status *status,
                     struct mt_diag *diag);
 
-/* Why the last MT_EINVALID_BLOCK of chain_import was one: a fixture exception name, for suites
- * that want the exact reason ("" when none). */
+/* Why the last MT_EINVALID_BLOCK of chain_import was one: a fixture exception name, for
+ * suites that want the exact reason ("" when none). */
 const char *chain_last_block_error(const struct chain *c);
 
 /* Makes a known block the head: rewinds to the common ancestor, executes the branch. */
@@ -131,9 +135,10 @@ mt_err chain_set_canonical(struct chain *c, const hash32 *hash, struct mt_diag *
 mt_err chain_set_head(struct chain *c, enum metisdb_head which, const hash32 *hash,
                       struct mt_diag *diag);
 
-/* A block being made on top of the head: the builder's road. begin opens the batch and runs
- * the system calls; transactions go to chain_draft_exec's block_exec; seal fills roots, gas
- * used, bloom and hash into the header; commit stores it and moves the head. */
+/* A block being made on top of the head: the builder's road. begin opens the batch and
+ * runs the system calls; transactions go to chain_draft_exec's block_exec; seal fills
+ * roots, gas used, bloom and hash into the header; commit stores it and moves the head.
+ */
 struct chain_draft;
 struct chain_draft_in {
     address coinbase;
@@ -160,7 +165,8 @@ mt_err chain_draft_commit(struct chain_draft *d, struct chain_block **out,
                           struct mt_diag *diag);
 void chain_draft_abort(struct chain_draft *d);
 
-/* Dev methods: change the head's state in place; go back to an earlier head and version. */
+/* Dev methods: change the head's state in place; go back to an earlier head and version.
+ */
 mt_err chain_patch_state(struct chain *c, const struct state_delta *delta,
                          struct mt_diag *diag);
 mt_err chain_rewind(struct chain *c, uint64_t number, uint64_t state_version,
@@ -176,8 +182,8 @@ mt_err chain_find_tx(struct chain *c, const hash32 *tx_hash, struct chain_block 
                      uint32_t *idx);
 
 /* Logs of canonical blocks [from, to] in order. Empty lists match everything; topics by
- * position, alternatives within. fn returns false to stop. Uses the address/topic index, then
- * the block's bloom, then the logs. MT_ECANCELED when should_stop says so. */
+ * position, alternatives within. fn returns false to stop. Uses the address/topic index,
+ * then the block's bloom, then the logs. MT_ECANCELED when should_stop says so. */
 struct log_filter {
     const address *addrs;
     size_t addr_num;
@@ -214,12 +220,13 @@ mt_err chain_check_header(struct chain *c, const struct header *h,
 mt_err chain_check_body(struct chain *c, const struct block *b, const struct rules *rules,
                         struct mt_diag *diag);
 
-/* Difficulty of a proof-of-work child (yellow paper 4.3.4 with the bombs of each fork). */
+/* Difficulty of a proof-of-work child (yellow paper 4.3.4 with the bombs of each fork).
+ */
 u256 chain_difficulty(const struct rules *rules, uint64_t number, uint64_t timestamp,
                       const struct header *parent, bool parent_has_ommers);
 
-/* Concatenated RLP blocks. progress may be NULL. Stops at the first bad block, keeps what was
- * good before it. heads_at_end: safe and finalized follow the last block. */
+/* Concatenated RLP blocks. progress may be NULL. Stops at the first bad block, keeps
+ * what was good before it. heads_at_end: safe and finalized follow the last block. */
 mt_err chain_import_file(struct chain *c, const char *path, bool heads_at_end,
                          void (*progress)(void *ctx, uint64_t number, uint64_t done_bytes,
                                           uint64_t all_bytes),

@@ -1,8 +1,8 @@
 /* codec: RLP both ways (core), JSON requests in, JSON replies out.
  *
- * RLP (yellow paper, appendix B) is decoded strictly: no leading zeros in lengths or numbers,
- * single bytes below 0x80 stand for themselves, no bytes left over. Slices returned by the
- * reader borrow from the input. */
+ * RLP (yellow paper, appendix B) is decoded strictly: no leading zeros in lengths or
+ * numbers, single bytes below 0x80 stand for themselves, no bytes left over. Slices
+ * returned by the reader borrow from the input. */
 #ifndef METIS_CODEC_H
 #define METIS_CODEC_H
 
@@ -25,14 +25,16 @@ static inline bool rlp_at_end(const struct rlp *r)
     return r->ptr == r->end;
 }
 
-/* The next item: *payload without its header, *is_list its kind, *whole (may be NULL) with
- * the header. MT_EDECODE on malformed or missing input; the cursor then has not moved. */
+/* The next item: *payload without its header, *is_list its kind, *whole (may be NULL)
+ * with the header. MT_EDECODE on malformed or missing input; the cursor then has not
+ * moved. */
 mt_err rlp_next(struct rlp *r, slice *payload, bool *is_list, slice *whole);
 
 /* True when an item is there and is a list (no validation beyond the first byte). */
 bool rlp_peek_list(const struct rlp *r);
 
-/* Typed forms. u64 and u256 refuse leading zeros and longer values. fixed wants n bytes. */
+/* Typed forms. u64 and u256 refuse leading zeros and longer values. fixed wants n bytes.
+ */
 mt_err rlp_get_list(struct rlp *r, struct rlp *inner);
 mt_err rlp_get_bytes(struct rlp *r, slice *out);
 mt_err rlp_get_fixed(struct rlp *r, void *out, size_t n);
@@ -99,9 +101,9 @@ void json_raw(struct json_out *j, slice text); /* already JSON */
 
 struct json_t;
 
-/* Parses one document. Depth and size are checked before jansson sees it; duplicate keys are
- * refused. MT_ELIMIT or MT_EDECODE with line and column in diag. *out is released with
- * json_free. */
+/* Parses one document. Depth and size are checked before jansson sees it; duplicate keys
+ * are refused. MT_ELIMIT or MT_EDECODE with line and column in diag. *out is released
+ * with json_free. */
 mt_err json_parse(slice text, size_t size_max, unsigned depth_max, struct json_t **out,
                   struct mt_diag *diag);
 void json_free(struct json_t *doc);

@@ -1,8 +1,9 @@
-/* types: the chain's values — transactions, headers, blocks, receipts, logs, state changes —
- * and the chain spec that says which rules hold when. Part of the provable core.
+/* types: the chain's values — transactions, headers, blocks, receipts, logs, state
+ * changes — and the chain spec that says which rules hold when. Part of the provable
+ * core.
  *
- * Decoded values borrow byte strings from the encoding they were read from and keep arrays in
- * the arena given to the decoder; both must outlive the value. */
+ * Decoded values borrow byte strings from the encoding they were read from and keep
+ * arrays in the arena given to the decoder; both must outlive the value. */
 #ifndef METIS_TYPES_H
 #define METIS_TYPES_H
 
@@ -12,8 +13,8 @@
 
 /* ================= forks and rules ================= */
 
-/* X(ID, name as in test fixtures, key in a geth genesis, by) — in order of activation; by is
- * B (block number) or T (timestamp). */
+/* X(ID, name as in test fixtures, key in a geth genesis, by) — in order of activation;
+ * by is B (block number) or T (timestamp). */
 #define MT_FORKS(X)                                                                      \
     X(FRONTIER, "Frontier", "", B)                                                       \
     X(HOMESTEAD, "Homestead", "homesteadBlock", B)                                       \
@@ -106,8 +107,8 @@ static inline bool rules_have_work(const struct rules *r)
     return r->fork < FORK_PARIS && !r->spec->metis;
 }
 
-/* The rules at (number, timestamp). after_merge says whether the parent's total difficulty
- * reached the TTD (only asked when spec->merge_by_ttd). */
+/* The rules at (number, timestamp). after_merge says whether the parent's total
+ * difficulty reached the TTD (only asked when spec->merge_by_ttd). */
 struct rules chain_rules(const struct chain_spec *spec, uint64_t number,
                          uint64_t timestamp, bool after_merge);
 
@@ -163,8 +164,8 @@ struct tx {
     address from; /* set by tx_recover or by a tool */
 };
 
-/* Decodes one canonical encoding (EIP-2718): typed bytes or a legacy list. Structure only:
- * signatures are range-checked by tx_recover, semantics by mpef. */
+/* Decodes one canonical encoding (EIP-2718): typed bytes or a legacy list. Structure
+ * only: signatures are range-checked by tx_recover, semantics by mpef. */
 mt_err tx_decode(slice raw, struct arena *a, struct tx *out, struct mt_diag *diag);
 
 /* As above, also taking the network form of blob transactions (with sidecar). */
@@ -174,8 +175,8 @@ mt_err tx_decode_network(slice raw, struct arena *a, struct tx *out,
 /* Appends the canonical encoding (signature included). */
 void tx_encode(const struct tx *tx, struct buf *out);
 
-/* Puts a signature into r, s, y_parity and v (by type and has_chain_id). raw, hash and from
- * are not touched. */
+/* Puts a signature into r, s, y_parity and v (by type and has_chain_id). raw, hash and
+ * from are not touched. */
 void tx_set_sig(struct tx *tx, const sig *sg);
 
 /* The hash that is signed; uses tx->has_chain_id for legacy. */
@@ -183,8 +184,8 @@ hash32 tx_signing_hash(const struct tx *tx);
 /* Appends the unsigned form that tx_signing_hash hashes. */
 void tx_encode_unsigned(const struct tx *tx, struct buf *out);
 
-/* Recovers the sender through ops and stores it in tx. low_s: EIP-2 (Homestead). MT_ECRYPTO
- * with text when r, s or v are out of range or no key fits. */
+/* Recovers the sender through ops and stores it in tx. low_s: EIP-2 (Homestead).
+ * MT_ECRYPTO with text when r, s or v are out of range or no key fits. */
 mt_err tx_recover(struct tx *tx, bool low_s, const struct crypto_ops *ops,
                   struct mt_diag *diag);
 
@@ -335,7 +336,8 @@ enum {
     CHANGE_CODE = 4,            /* code holds new code */
 };
 
-/* One account after a transaction or block. nonce, balance and code_hash are always full. */
+/* One account after a transaction or block. nonce, balance and code_hash are always
+ * full. */
 struct account_change {
     address addr;
     uint32_t flags;

@@ -1,5 +1,5 @@
-/* Body rules: the roots in the header are those of the lists, ommers are real ones, blob gas
- * and size are within their limits (EIP-4844, EIP-7934). */
+/* Body rules: the roots in the header are those of the lists, ommers are real ones,
+ * blob gas and size are within their limits (EIP-4844, EIP-7934). */
 #include "chain_int.h"
 
 #define OMMERS_MAX    2u

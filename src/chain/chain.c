@@ -310,7 +310,8 @@ static mt_err load_block(struct chain *c, const hash32 *hash, struct chain_block
         /* Only canonical ones are cached: a side block's standing may change. */
         if (err == MT_OK && is) {
             ref_cache_put(c->cache, hash, *out);
-            /* Read before a reorganisation, put after the writer had cleared it: out again. */
+            /* Read before a reorganisation, put after the writer had cleared it: out
+             * again. */
             if (atomic_load(&c->reorgs) != reorgs)
                 ref_cache_del(c->cache, hash);
         }

@@ -1,10 +1,10 @@
 /* Private parts of the chain module.
  *
- * genesis.c   geth's JSON -> spec, header, allocation     value.c   records <-> chain_block
- * header.c    header rules, difficulty                    chain.c   open, views, updates
- * body.c      body rules, ommers                          execute.c one block on a batch
- * draft.c     making a block                              import.c  importing, reorganising
- * logs.c      log search                                  file.c    import and export files */
+ * genesis.c  geth's JSON -> spec, header, alloc   value.c    records <-> chain_block
+ * header.c   header rules, difficulty              chain.c    open, views, updates
+ * body.c     body rules, ommers                    execute.c  one block on a batch
+ * draft.c    making a block                        import.c   importing, reorganising
+ * logs.c     log search                            file.c     import, export of files */
 #ifndef METIS_CHAIN_INT_H
 #define METIS_CHAIN_INT_H
 
@@ -58,8 +58,8 @@ void update_begin(struct update_builder *ub);
 void update_removed(struct update_builder *ub, struct chain_block *b); /* takes the ref */
 void update_added(struct update_builder *ub, struct chain_block *b);   /* takes the ref */
 void update_cancel(struct update_builder *ub);
-/* After the commit: reads heads, makes the view, hands the update to on_update. head NULL: as
- * before. */
+/* After the commit: reads heads, makes the view, hands the update to on_update. head
+ * NULL: as before. */
 mt_err update_publish(struct chain *c, struct update_builder *ub, struct mt_diag *diag);
 
 /* ---- header.c ---- */

@@ -1,5 +1,5 @@
-/* Making a block on top of the head: open a batch, execute into it, seal, commit. One draft is
- * open at a time; it holds the writer's batch. */
+/* Making a block on top of the head: open a batch, execute into it, seal, commit. One
+ * draft is open at a time; it holds the writer's batch. */
 #include "chain_int.h"
 
 struct chain_draft {
@@ -14,7 +14,8 @@ struct chain_draft {
     uint64_t start_ns;
 };
 
-/* At most 1/1024 of the parent's a block, towards the wanted limit (yellow paper 4.3.4). */
+/* At most 1/1024 of the parent's a block, towards the wanted limit (yellow paper
+ * 4.3.4). */
 static uint64_t step_gas_limit(const struct chain *c, const struct header *parent,
                                const struct rules *rules,
                                const struct rules *parent_rules)

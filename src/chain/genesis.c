@@ -1,8 +1,9 @@
-/* Genesis files: geth's form, plus config.metis{} for the named rules of Metis networks.
+/* Genesis files: geth's form, plus config.metis{} for the named rules of Metis
+ * networks.
  *
- * Every error names the key's path ("genesis: alloc.0x…: balance: …"). Keys of geth's that we
- * have no use for are passed over; a key of config.metis that we do not know is an error,
- * because a rule that is silently ignored forks the network. */
+ * Every error names the key's path ("genesis: alloc.0x…: balance: …"). Keys of geth's
+ * that we have no use for are passed over; a key of config.metis that we do not know
+ * is an error, because a rule that is silently ignored forks the network. */
 #include "chain_int.h"
 
 #include <errno.h>
@@ -115,8 +116,8 @@ static const struct {
 #undef FORK_ROW
 };
 
-/* Forks of one kind come in the order of the table; the DAO fork and the net split are events
- * of their own, and a parameter fork may come at any time after Osaka. */
+/* Forks of one kind come in the order of the table; the DAO fork and the net split are
+ * events of their own, and a parameter fork may come at any time after Osaka. */
 static mt_err check_fork_order(struct reader *r)
 {
     const struct chain_spec *s = &r->g->spec;
@@ -485,8 +486,9 @@ static mt_err complete_header(struct reader *r)
 
 /* ---- the hash of the spec ---- */
 
-/* Every rule in the order of the struct, numbers as 8 or 32 bytes big endian, then the genesis
- * hash. A new rule is added at the end, so that old databases stay valid where it is off. */
+/* Every rule in the order of the struct, numbers as 8 or 32 bytes big endian, then the
+ * genesis hash. A new rule is added at the end, so that old databases stay valid where
+ * it is off. */
 static hash32 hash_spec(const struct genesis *g)
 {
     const struct chain_spec *s = &g->spec;
@@ -529,8 +531,8 @@ static hash32 hash_spec(const struct genesis *g)
 
 /* ---- entry ---- */
 
-/* geth writes a total difficulty as an integer of any length, our parser stops at 63 bits: a
- * copy in which integers of more than 18 digits stand in quotes. */
+/* geth writes a total difficulty as an integer of any length, our parser stops at 63
+ * bits: a copy in which integers of more than 18 digits stand in quotes. */
 static mt_err quote_long_integers(slice json, struct buf *out)
 {
     bool in_string = false;

@@ -1,6 +1,6 @@
-/* Header rules: yellow paper 4.3.4, EIP-1559, 3675, 4788, 4844, 4895, 7685, 7691, 7918 and the
- * difficulty of proof of work with its bombs. What the header says of its body and of the
- * execution's results is compared elsewhere (body.c, execute.c). */
+/* Header rules: yellow paper 4.3.4, EIP-1559, 3675, 4788, 4844, 4895, 7685, 7691, 7918
+ * and the difficulty of proof of work with its bombs. What the header says of its body
+ * and of the execution's results is compared elsewhere (body.c, execute.c). */
 #include "chain_int.h"
 
 #define GAS_LIMIT_MIN   5000u
@@ -11,7 +11,8 @@
 
 /* ---- difficulty ---- */
 
-/* How many blocks each fork holds the bomb back (EIP-649, 1234, 2384, 3554, 4345, 5133). */
+/* How many blocks each fork holds the bomb back (EIP-649, 1234, 2384, 3554, 4345,
+ * 5133). */
 static uint64_t bomb_delay(enum fork f)
 {
     if (f >= FORK_GRAY_GLACIER)

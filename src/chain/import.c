@@ -1,5 +1,5 @@
-/* Importing blocks and moving the head: along its children, by total difficulty before the
- * merge, by command, and back (dev methods). Each move is one commit. */
+/* Importing blocks and moving the head: along its children, by total difficulty before
+ * the merge, by command, and back (dev methods). Each move is one commit. */
 #include "chain_int.h"
 
 /* ---- checks that need no state ---- */
@@ -226,8 +226,8 @@ mt_err chain_patch_state(struct chain *c, const struct state_delta *delta,
 
 /* ---- import ---- */
 
-/* What the public suites call a block that does not decode; blob and set-code transactions
- * without a recipient are among them. */
+/* What the public suites call a block that does not decode; blob and set-code
+ * transactions without a recipient are among them. */
 #define BLOCK_ENCODING_ERRORS                                                            \
     "RLP_STRUCTURES_ENCODING|INCORRECT_BLOCK_FORMAT|TYPE_NOT_SUPPORTED|"                 \
     "TYPE_3_TX_CONTRACT_CREATION|TYPE_4_TX_CONTRACT_CREATION"

@@ -1,6 +1,6 @@
-/* Log search: the store's index names the blocks in which the filter's narrowest condition can
- * hold, the block's bloom and then its logs decide. Without any condition every block of the
- * range is looked at. */
+/* Log search: the store's index names the blocks in which the filter's narrowest
+ * condition can hold, the block's bloom and then its logs decide. Without any
+ * condition every block of the range is looked at. */
 #include "chain_int.h"
 
 #include <stdlib.h>

@@ -4,7 +4,8 @@
  *   [ status (0, 1 or 32-byte root), cumulative gas, gas used, contract or "",
  *     effective gas price, blob gas used, blob gas price, logs,
  *     [] or [l1 fee, l1 gas price, l1 gas used, l1 scalar, l1 decimals] ]
- * Blooms are computed again when read; logs are [address, topics, data] as in the receipt. */
+ * Blooms are computed again when read; logs are [address, topics, data] as in the
+ * receipt. */
 #include "chain_int.h"
 
 #include <stdatomic.h>
@@ -213,8 +214,8 @@ mt_err chain_block_of_record(const struct block_record *rec, bool canonical,
     b->refs = 1;
     b->canonical = canonical;
     b->total_difficulty = rec->total_difficulty;
-    /* Decoded values are larger than their encoding by a bounded factor (a receipt with its
-     * bloom against some 60 bytes is the worst). */
+    /* Decoded values are larger than their encoding by a bounded factor (a receipt
+     * with its bloom against some 60 bytes is the worst). */
     arena_init(&b->arena, (rec->body.len + rec->receipts.len) * 64 + (1u << 20));
     mt_err err = read_block(rec, b);
     if (err != MT_OK) {

@@ -1,5 +1,6 @@
-/* JSON in: jansson behind caps. Its own depth limit (2048) is far too generous, so nesting is
- * counted before it sees the text: a scan that only has to know strings from structure. */
+/* JSON in: jansson behind caps. Its own depth limit (2048) is far too generous, so
+ * nesting is counted before it sees the text: a scan that only has to know strings
+ * from structure. */
 #include "metis/codec.h"
 
 #include <jansson.h>

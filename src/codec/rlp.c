@@ -1,5 +1,5 @@
-/* RLP, yellow paper appendix B. The reader accepts exactly the canonical encodings: a decoder
- * that took two encodings for one value would give one block two hashes. */
+/* RLP, yellow paper appendix B. The reader accepts exactly the canonical encodings: a
+ * decoder that took two encodings for one value would give one block two hashes. */
 #include "metis/codec.h"
 
 /* ---- reader ---- */

@@ -1,5 +1,5 @@
-/* Blocks: [header, [transactions], [ommers], [withdrawals]?]. A legacy transaction stands as
- * a list, a typed one as a byte string (EIP-2718). */
+/* Blocks: [header, [transactions], [ommers], [withdrawals]?]. A legacy transaction
+ * stands as a list, a typed one as a byte string (EIP-2718). */
 #include "types_int.h"
 
 static mt_err bad(struct mt_diag *diag, const char *what)

@@ -1,6 +1,6 @@
-/* Which rules hold when: fork names, the fork of a block, the blob schedule, and specs for
- * tools and tests. The fork of a block is the last one in the table that is active there; a
- * network may leave forks out. */
+/* Which rules hold when: fork names, the fork of a block, the blob schedule, and specs
+ * for tools and tests. The fork of a block is the last one in the table that is active
+ * there; a network may leave forks out. */
 #include "metis/types.h"
 
 static const char *const fork_names[FORK_COUNT] = {

@@ -1,5 +1,5 @@
-/* Transactions out: encodings, the hash that is signed, senders, prices. EIP-155, 2718, 2930,
- * 1559, 4844, 7702. */
+/* Transactions out: encodings, the hash that is signed, senders, prices. EIP-155,
+ * 2718, 2930, 1559, 4844, 7702. */
 #include "types_int.h"
 
 /* secp256k1: order of the group and its half (EIP-2). */

@@ -1,8 +1,8 @@
 /* Private to types: one RLP encoder for buffers, hashes and sizes.
  *
- * A sink takes the same calls three ways: into a buffer, into a running keccak, or only
- * counting. Encoders run once to count a list's payload and once to write it, so nothing is
- * moved and a hash needs no memory. */
+ * A sink takes the same calls three ways: into a buffer, into a running keccak, or
+ * only counting. Encoders run once to count a list's payload and once to write it, so
+ * nothing is moved and a hash needs no memory. */
 #ifndef METIS_TYPES_INT_H
 #define METIS_TYPES_INT_H
 
