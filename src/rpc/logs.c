@@ -384,7 +384,7 @@ static enum call_status new_logs(struct call *c, struct filter *f)
     q.to =
         f->query.has_to && f->query.to > f->query.from ? MT_MIN(head, f->query.to) : head;
     uint64_t range_max = c->rpc->opt.logs_range_max;
-    if (range_max > 0 && q.to - q.from >= range_max)
+    if (range_max > 0 && q.to >= q.from && q.to - q.from >= range_max)
         q.to = q.from + range_max - 1;
     f->told = MT_MAX(q.to, f->told);
     if (q.from > q.to) {

@@ -105,9 +105,9 @@ mt_err rpc_new(const struct rpc_options *opt, struct head_view *view, struct rpc
             if (has_namespace(rpc_methods[m].name, opt->apis[i]))
                 r->enabled[m] = true;
     arena_init(&r->arena, opt->call_memory_max);
-    unsigned n = workers_count(opt->readers);
-    r->reader_arenas = mt_alloc(n * sizeof(*r->reader_arenas));
-    for (unsigned i = 0; i < n; i++)
+    r->arena_num = workers_count(opt->readers);
+    r->reader_arenas = mt_alloc(r->arena_num * sizeof(*r->reader_arenas));
+    for (unsigned i = 0; i < r->arena_num; i++)
         arena_init(&r->reader_arenas[i], opt->call_memory_max);
     head_view_hold(view);
     r->view = view;
@@ -207,7 +207,7 @@ void rpc_free(struct rpc *r)
         buf_fini(&q->one.buf);
         mt_free(q);
     }
-    for (unsigned i = 0; i < workers_count(r->opt.readers); i++)
+    for (unsigned i = 0; i < r->arena_num; i++)
         arena_fini(&r->reader_arenas[i]);
     mt_free(r->reader_arenas);
     arena_fini(&r->arena);

@@ -95,9 +95,10 @@ struct rpc {
     struct rpc_options opt;
     struct net_server *net;
     struct head_view *view;
-    bool *enabled;      /* by index in the method table */
-    struct arena arena; /* of inline calls */
-    struct arena *reader_arenas;
+    bool *enabled;               /* by index in the method table */
+    struct arena arena;          /* of inline calls */
+    struct arena *reader_arenas; /* by worker */
+    unsigned arena_num;
     bool has_head_state;
     struct chain_state head_state;
     struct request *spare;
