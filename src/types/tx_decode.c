@@ -1,9 +1,9 @@
 /* Transactions in: strict decoding of the canonical encoding and of the network form
  * of blob transactions.
  *
- *   legacy   rlp([nonce, price, gas, to, value, data, v, r, s])
- *   typed    type || rlp([chain id, nonce, fees.., gas, to, value, data, access, .., sig])
- *   network  3 || rlp([[body of type 3], sidecar items..])
+ *   legacy  rlp([nonce, price, gas, to, value, data, v, r, s])
+ *   typed   type || rlp([chain id, nonce, fees.., gas, to, value, data, access, ..])
+ *   network 3 || rlp([[body of type 3], sidecar items..])
  *
  * Only what makes an encoding a transaction is checked; a v or y_parity out of range
  * stays in v and is refused by tx_recover, so that the reason is told. */
