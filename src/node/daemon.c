@@ -57,11 +57,15 @@ static void status_cb(uv_timer_t *timer)
     health_measure(n);
     for (unsigned i = 0; i < n->network_num; i++) {
         struct network *net = &n->networks[i];
-        log_debug("node", "status", KV_STR("network", net->ledger.name),
-                  KV_U64("head", net->view->head->block.header.number),
-                  KV_I64("pending", metric_value(METRIC_pool_pending, net->metric)),
-                  KV_I64("queued", metric_value(METRIC_pool_queued, net->metric)),
-                  KV_U64("connections", net_conn_count(net->server)), KV_END);
+        uint64_t head = net->view->head->block.header.number;
+        int64_t pending = metric_value(METRIC_pool_pending, net->metric);
+        if (head == net->status_head && pending == 0)
+            continue; /* a network at rest says nothing */
+        net->status_head = head;
+        log_info("node", "status", KV_STR("network", net->ledger.name),
+                 KV_U64("head", head), KV_I64("pending", pending),
+                 KV_I64("queued", metric_value(METRIC_pool_queued, net->metric)),
+                 KV_U64("connections", net_conn_count(net->server)), KV_END);
     }
 }
 

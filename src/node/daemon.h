@@ -46,6 +46,7 @@ struct network {
     uint64_t sync_every_ns; /* 0: the housekeeper does not flush */
     uint64_t last_sync_ns;  /* housekeeper's */
     bool server_stopped;
+    uint64_t status_head; /* head of the last status line */
 };
 
 struct node {
