@@ -54,13 +54,14 @@ skip() {
 
 # one NAME COMMAND...: a single test that passes when the command does.
 one() {
-    local name=$1 log="$LOGS/out"
+    local name=$1 log="$LOGS/out" rc=0
     shift
-    if "$@" >"$log" 2>&1; then
+    "$@" >"$log" 2>&1 || rc=$?
+    if [ "$rc" -eq 0 ]; then
         pass
     else
         fail
-        echo "     FAILED $name (status $?)"
+        echo "     FAILED $name (status $rc)"
         tail -40 "$log" | sed 's/^/     | /'
     fi
 }

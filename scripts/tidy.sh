@@ -72,10 +72,8 @@ mutex_only_base() {
 printf_only_tools() {
     grep -vE '^src/(tools|node)/' "$stripped" | grep -E '[^A-Za-z0-9_](printf|puts|putchar|fprintf)[ ]*\('
 }
-long_lines() {
-    awk '{ if (length($0) > 90) print FILENAME ":" FNR ": " length($0) " columns" }' \
-        "${SOURCES[@]}"
-}
+# Columns, not bytes, whatever the locale of the caller.
+long_lines() { LC_ALL=C.UTF-8 grep -nE '^.{91,}' "${SOURCES[@]}"; }
 # A function begins at a line `{` in column 1 and ends at `}` in column 1.
 long_functions() {
     awk '

@@ -1,10 +1,10 @@
 /* consensus: who makes the next block and when — a pure state machine.
  *
  * consensus_step takes one input with the time in it and writes effects for the driver to
- * carry out; it has no clock and does no I/O, so that a simulator can run it on virtual time.
- * This is the solo sequencer, the case n = 1: no votes are needed, every block it builds is
- * committed at once. A set of sequencers adds inputs (messages) and effects (SEND, WAL,
- * VALIDATE) to the same seam. */
+ * carry out; it has no clock and does no I/O, so that a simulator can run it on virtual
+ * time. This is the solo sequencer, the case n = 1: no votes are needed, every block it
+ * builds is committed at once. A set of sequencers adds inputs (messages) and effects
+ * (SEND, WAL, VALIDATE) to the same seam. */
 #ifndef METIS_CONSENSUS_H
 #define METIS_CONSENSUS_H
 
@@ -18,19 +18,19 @@ enum cs_mode {
 
 struct cs_config {
     enum cs_mode mode;
-    uint64_t period_ms;  /* CS_PERIOD */
-    bool equal_time;     /* a child may have its parent's timestamp */
+    uint64_t period_ms; /* CS_PERIOD */
+    bool equal_time;    /* a child may have its parent's timestamp */
 };
 
 enum cs_input_kind {
-    CS_START,     /* head known: parent_time */
-    CS_TICK,      /* the timer set by CS_TIMER fired */
-    CS_PENDING,   /* the pool has executable transactions (count) */
-    CS_MINE,      /* one block is asked for; timestamp 0: the clock decides */
-    CS_BUILT,     /* the block of the last CS_BUILD is committed: parent_time, count = pending
-                     transactions left that are worth a block (0 when the last one took none) */
-    CS_FAILED,    /* it could not be built */
-    CS_HEAD,      /* the head moved otherwise (import, rewind): parent_time */
+    CS_START,   /* head known: parent_time */
+    CS_TICK,    /* the timer set by CS_TIMER fired */
+    CS_PENDING, /* the pool has executable transactions (count) */
+    CS_MINE,    /* one block is asked for; timestamp 0: the clock decides */
+    CS_BUILT,  /* the block of the last CS_BUILD is committed: parent_time; count: pending
+                   transactions left that are worth a block (0: the last one took none) */
+    CS_FAILED, /* it could not be built */
+    CS_HEAD,   /* the head moved otherwise (import, rewind): parent_time */
     CS_CONFIGURE, /* config changed at run time */
     CS_STOP       /* finish: no more builds */
 };
@@ -76,8 +76,8 @@ struct consensus {
 
 void consensus_init(struct consensus *c, const struct cs_config *config);
 
-/* Writes at most CS_EFFECTS_MAX effects, returns how many. MT_ELIMIT never: a CS_MINE beyond
- * CS_REQUESTS_MAX is refused through *refused (may be NULL for other inputs). */
+/* Writes at most CS_EFFECTS_MAX effects, returns how many. MT_ELIMIT never: a CS_MINE
+ * beyond CS_REQUESTS_MAX is refused through *refused (may be NULL for other inputs). */
 size_t consensus_step(struct consensus *c, const struct cs_input *in,
                       struct cs_effect out[CS_EFFECTS_MAX], bool *refused);
 

@@ -1,11 +1,11 @@
-/* mpef: transaction and fee rules, and block execution. Here is the sequential executor, the
- * specification that every faster path must equal to the byte; it is part of the provable
- * core (sender recovery over worker threads is not).
+/* mpef: transaction and fee rules, and block execution. Here is the sequential executor,
+ * the specification that every faster path must equal to the byte; it is part of the
+ * provable core (sender recovery over worker threads is not).
  *
  * A block is executed step by step: begin (system calls, irregular changes), one call a
- * transaction, end (withdrawals, rewards, requests). Import, building, eth_call, traces and
- * tests all take this one road. The block's changes gather in an overlay over a vm_reader and
- * leave as one ordered delta. */
+ * transaction, end (withdrawals, rewards, requests). Import, building, eth_call, traces
+ * and tests all take this one road. The block's changes gather in an overlay over a
+ * vm_reader and leave as one ordered delta. */
 #ifndef METIS_MPEF_H
 #define METIS_MPEF_H
 
@@ -15,8 +15,8 @@
 
 /* ================= why a transaction is invalid ================= */
 
-/* X(ID, text, fixture names): text in geth's words, tools match on them; the names are those
- * of the public test suites' TransactionException, '|' between them. */
+/* X(ID, text, fixture names): text in geth's words, tools match on them; the names are
+ * those of the public test suites' TransactionException, '|' between them. */
 #define TX_ERRORS(X)                                                                     \
     X(OK, "ok", "")                                                                      \
     X(TYPE_UNSUPPORTED, "transaction type not supported",                                \
@@ -64,8 +64,8 @@ enum tx_error {
 const char *tx_error_text(enum tx_error e);
 /* The fixture names, '|' between them. */
 const char *tx_error_names(enum tx_error e);
-/* True when a fixture's expectException (one name or several with '|', with or without the
- * "TransactionException." prefix) allows e. */
+/* True when a fixture's expectException (one name or several with '|', with or without
+ * the "TransactionException." prefix) allows e. */
 bool tx_error_matches(enum tx_error e, const char *names);
 
 /* ================= fee rules ================= */
@@ -75,8 +75,8 @@ bool tx_error_matches(enum tx_error e, const char *names);
 uint64_t tx_intrinsic_gas(const struct tx *tx, const struct rules *rules,
                           uint64_t *floor);
 
-/* What can be said without state: type, chain id, gas caps, fee order, intrinsic and floor
- * gas, blob and authorisation shape. The pool and the executor both start here. */
+/* What can be said without state: type, chain id, gas caps, fee order, intrinsic and
+ * floor gas, blob and authorisation shape. The pool and the executor both start here. */
 enum tx_error tx_check_static(const struct tx *tx, const struct rules *rules);
 
 /* EIP-1559 base fee of the child of parent under the child's rules (first London block: 1
@@ -89,12 +89,13 @@ uint64_t next_excess_blob_gas(const struct header *parent, const struct rules *r
 u256 blob_base_fee(uint64_t excess_blob_gas, const struct rules *rules);
 #define GAS_PER_BLOB 131072u
 
-/* EIP-7825: the most gas of one transaction from Osaka on; the extra gas of the L1 data fee
- * is not counted. */
+/* EIP-7825: the most gas of one transaction from Osaka on; the extra gas of the L1 data
+ * fee is not counted. */
 #define TX_GAS_LIMIT_MAX 16777216u
 
-/* The L1 data fee of a transaction (rules->spec->l1_fee; docs/NETWORKS.md has the formula):
- * oracle slots as they stand, result in wei, the L1 gas, and the extra L2 gas at price. */
+/* The L1 data fee of a transaction (rules->spec->l1_fee; docs/NETWORKS.md has the
+ * formula): oracle slots as they stand, result in wei, the L1 gas, and the extra L2 gas
+ * at price. */
 struct l1_fee {
     u256 l1_base_fee, overhead, scalar;
     uint64_t decimals;
@@ -102,8 +103,8 @@ struct l1_fee {
     u256 fee;
     uint64_t extra_gas;
 };
-/* read gives a slot of the oracle. The unsigned legacy form or the whole typed encoding is
- * what is paid for. */
+/* read gives a slot of the oracle. The unsigned legacy form or the whole typed encoding
+ * is what is paid for. */
 mt_err l1_fee_compute(const struct tx *tx, u256 gas_price,
                       mt_err (*read)(void *ctx, const hash32 *slot, u256 *out), void *ctx,
                       struct l1_fee *out);
@@ -131,17 +132,18 @@ struct block_exec_in {
     const struct crypto_ops *crypto;
     struct arena *arena; /* everything made here; results live in it */
     /* Call frames; holds nothing else and is reset by every call, so that a block of many
-     * calls stays small (vm_arena_size bounds one). NULL: frames are made in arena and stay
-     * there. */
+     * calls stays small (vm_arena_size bounds one). NULL: frames are made in arena and
+     * stay there. */
     struct arena *scratch;
     enum vm_engine engine;
     const struct vm_tracer *tracer; /* NULL: none */
     uint64_t seed;                  /* keys hash tables, no effect on results */
-    /* Before Byzantium a receipt holds the state root after its transaction; called with the
-     * delta of the transaction (and of begin, before it). NULL from Byzantium on. */
+    /* Before Byzantium a receipt holds the state root after its transaction; called with
+     * the delta of the transaction (and of begin, before it). NULL from Byzantium on. */
     mt_err (*root)(void *ctx, const struct state_delta *delta, hash32 *out);
     void *root_ctx;
-    /* Asked every 100,000 instructions or so; true ends with MT_ECANCELED. NULL: never. */
+    /* Asked every 100,000 instructions or so; true ends with MT_ECANCELED. NULL:
+     * never. */
     bool (*should_stop)(void *ctx);
     void *stop_ctx;
 };
@@ -158,17 +160,18 @@ struct tx_outcome {
 
 struct block_exec *block_exec_new(const struct block_exec_in *in);
 
-/* System calls before the transactions (EIP-4788, EIP-2935), the DAO fork's irregular change. */
+/* System calls before the transactions (EIP-4788, EIP-2935), the DAO fork's irregular
+ * change. */
 mt_err block_exec_begin(struct block_exec *be, struct mt_diag *diag);
 
-/* One transaction; tx->has_from must be set. MT_EINVALID_TX with out->error set when it is
- * invalid (the block goes on as if it had not been tried); other errors void the block. flags
- * are EXEC_* (0 in blocks). */
+/* One transaction; tx->has_from must be set. MT_EINVALID_TX with out->error set when it
+ * is invalid (the block goes on as if it had not been tried); other errors void the
+ * block. flags are EXEC_* (0 in blocks). */
 mt_err block_exec_tx(struct block_exec *be, const struct tx *tx, unsigned flags,
                      struct tx_outcome *out, struct mt_diag *diag);
 
-/* Puts a change into the overlay as if it had been in the parent state (state overrides, dev
- * methods). */
+/* Puts a change into the overlay as if it had been in the parent state (state overrides,
+ * dev methods). */
 mt_err block_exec_patch(struct block_exec *be, const struct state_delta *delta);
 
 uint64_t block_exec_gas_used(const struct block_exec *be);
@@ -192,20 +195,20 @@ struct block_exec_out {
     struct state_delta delta; /* of the whole block */
 };
 
-/* Withdrawals, ommer and block rewards, requests (EIP-6110, 7002, 7251). Outputs live in the
- * arena. */
+/* Withdrawals, ommer and block rewards, requests (EIP-6110, 7002, 7251). Outputs live in
+ * the arena. */
 mt_err block_exec_end(struct block_exec *be, const struct header *ommers,
                       size_t ommer_num, const struct withdrawal *withdrawals,
                       size_t withdrawal_num, struct block_exec_out *out,
                       struct mt_diag *diag);
 
-/* The whole of a block: senders must be recovered. MT_EINVALID_BLOCK names the transaction
- * and reason. */
+/* The whole of a block: senders must be recovered. MT_EINVALID_BLOCK names the
+ * transaction and reason. */
 mt_err block_exec_all(struct block_exec *be, const struct block *block,
                       struct block_exec_out *out, struct mt_diag *diag);
 
-/* After block_exec_all answered MT_EINVALID_BLOCK: the fixture names of the reason, '|' between
- * them; "" when there are none. Static text. */
+/* After block_exec_all answered MT_EINVALID_BLOCK: the fixture names of the reason, '|'
+ * between them; "" when there are none. Static text. */
 const char *block_exec_error_names(const struct block_exec *be);
 
 /* ================= around the executor ================= */
@@ -216,8 +219,8 @@ mt_err delta_merge(struct arena *arena, const struct state_delta *base,
 
 #ifndef METIS_FREESTANDING
 
-/* A reader over a database snapshot. hashes finds ancestors' hashes by number (the chain of
- * the block being executed, not only the canonical one). */
+/* A reader over a database snapshot. hashes finds ancestors' hashes by number (the chain
+ * of the block being executed, not only the canonical one). */
 struct snapshot_reader {
     struct metisdb_snapshot *snapshot;
     mt_err (*block_hash)(void *ctx, uint64_t number, hash32 *out);
@@ -225,8 +228,8 @@ struct snapshot_reader {
 };
 struct vm_reader vm_reader_of_snapshot(struct snapshot_reader *sr);
 
-/* Recovers all senders over the pool (w NULL: here). MT_EINVALID_TX names the first bad one;
- * senders already known are kept. */
+/* Recovers all senders over the pool (w NULL: here). MT_EINVALID_TX names the first bad
+ * one; senders already known are kept. */
 mt_err txs_recover(struct workers *w, struct tx *txs, size_t num, bool low_s,
                    struct mt_diag *diag);
 

@@ -1,10 +1,10 @@
-/* pool: transactions that wait for a block. Admission by the rules and in the words of geth's
- * pool, replacement, per-sender queues, limits, eviction.
+/* pool: transactions that wait for a block. Admission by the rules and in the words of
+ * geth's pool, replacement, per-sender queues, limits, eviction.
  *
  * The pool belongs to the loop thread. Senders are recovered in batches on the workers: a
- * submission is queued, pool_flush (once a loop turn) hands the batch over, and the result
- * comes back as a task through the loop's mailbox. The pool knows the state only through the
- * head view's snapshot. */
+ * submission is queued, pool_flush (once a loop turn) hands the batch over, and the
+ * result comes back as a task through the loop's mailbox. The pool knows the state only
+ * through the head view's snapshot. */
 #ifndef METIS_POOL_H
 #define METIS_POOL_H
 
@@ -49,13 +49,13 @@ struct pool_verdict {
 
 /* ================= a pooled transaction ================= */
 
-/* Refcounted and immutable but for its place in the pool; readable on any thread that holds
- * it. */
+/* Refcounted and immutable but for its place in the pool; readable on any thread that
+ * holds it. */
 struct pool_tx {
     _Atomic uint32_t refs; /* private */
     struct tx tx;          /* sender known; all its memory is here */
     uint64_t arrival_ms;
-    uint64_t seq;    /* order of arrival */
+    uint64_t seq;       /* order of arrival */
     struct arena arena; /* private */
 };
 void pool_tx_hold(struct pool_tx *t);
@@ -66,21 +66,22 @@ void pool_tx_drop(struct pool_tx *t);
 struct pool;
 
 struct pool_options {
-    size_t tx_max;        /* transactions in all */
-    size_t sender_max;    /* per sender */
-    size_t tx_size_max;   /* bytes of one transaction */
-    size_t bytes_max;     /* bytes of all */
+    size_t tx_max;               /* transactions in all */
+    size_t sender_max;           /* per sender */
+    size_t tx_size_max;          /* bytes of one transaction */
+    size_t bytes_max;            /* bytes of all */
     unsigned price_bump_percent; /* replacement must pay this much more */
-    u256 min_tip;         /* below it: underpriced */
-    uint64_t lifetime_ms; /* of queued (not executable) transactions */
-    u256 fee_cap;         /* gas * price of one transaction over RPC; zero: none */
+    u256 min_tip;                /* below it: underpriced */
+    uint64_t lifetime_ms;        /* of queued (not executable) transactions */
+    u256 fee_cap;                /* gas * price of one transaction over RPC; zero: none */
     bool allow_unprotected;
-    size_t ingest_max; /* submissions waiting for recovery */
+    size_t ingest_max;   /* submissions waiting for recovery */
     unsigned metric_net; /* index for the metrics */
     struct chain *chain;
-    struct workers *workers;  /* NULL: recover on the caller */
-    struct mailbox *to_loop;  /* results of recovery come back here */
-    /* Loop thread: a transaction became executable; senders of pushes and the sequencer. */
+    struct workers *workers; /* NULL: recover on the caller */
+    struct mailbox *to_loop; /* results of recovery come back here */
+    /* Loop thread: a transaction became executable; senders of pushes and the
+     * sequencer. */
     void (*on_pending)(void *ctx, struct pool_tx *tx);
     void *ctx;
 };
@@ -91,7 +92,8 @@ void pool_free(struct pool *p);
 /* Queues raw (copied) for admission; done runs on the loop thread, exactly once, possibly
  * before return for a submission refused at once. Call pool_flush once a loop turn. */
 typedef void pool_done_fn(void *ctx, const struct pool_verdict *verdict);
-void pool_submit(struct pool *p, slice raw, uint64_t now_ms, pool_done_fn *done, void *ctx);
+void pool_submit(struct pool *p, slice raw, uint64_t now_ms, pool_done_fn *done,
+                 void *ctx);
 void pool_flush(struct pool *p);
 /* Submissions not answered yet. */
 size_t pool_ingest_len(const struct pool *p);
@@ -100,12 +102,12 @@ size_t pool_ingest_len(const struct pool *p);
 void pool_add(struct pool *p, const struct tx *tx, uint64_t now_ms,
               struct pool_verdict *verdict);
 
-/* A new head: included ones leave, reorganised ones return, everything of the touched senders
- * is checked again. Call on every chain_update. */
+/* A new head: included ones leave, reorganised ones return, everything of the touched
+ * senders is checked again. Call on every chain_update. */
 void pool_update(struct pool *p, const struct chain_update *u, uint64_t now_ms);
 
-/* Executable transactions for a block, best tip first and by nonce within a sender, held for
- * the caller; stops at gas_max summed gas limits (0: none) or num_max. Release with
+/* Executable transactions for a block, best tip first and by nonce within a sender, held
+ * for the caller; stops at gas_max summed gas limits (0: none) or num_max. Release with
  * pool_selection_free. */
 struct pool_selection {
     struct pool_tx **txs;
@@ -124,7 +126,8 @@ void pool_clear(struct pool *p);
 
 /* Held for the caller, or NULL. */
 struct pool_tx *pool_get(struct pool *p, const hash32 *hash);
-/* The nonce after the sender's executable transactions (eth_getTransactionCount "pending"). */
+/* The nonce after the sender's executable transactions (eth_getTransactionCount
+ * "pending"). */
 mt_err pool_nonce(struct pool *p, const address *addr, uint64_t *out);
 /* Base fee of the next block, as the pool knows the head. */
 u256 pool_base_fee(const struct pool *p);

@@ -1,8 +1,8 @@
 /* sequencer: the driver of the consensus state machine of one network — part of module
- * consensus. It feeds inputs with the time in them, carries out the effects (takes a selection
- * from the pool, posts a build to the executor, sets the timer) and holds what dev methods may
- * change about the next block. Everything runs on the loop thread; builds come back as tasks
- * through to_loop. */
+ * consensus. It feeds inputs with the time in them, carries out the effects (takes a
+ * selection from the pool, posts a build to the executor, sets the timer) and holds what
+ * dev methods may change about the next block. Everything runs on the loop thread; builds
+ * come back as tasks through to_loop. */
 #ifndef METIS_SEQUENCER_H
 #define METIS_SEQUENCER_H
 
@@ -17,18 +17,20 @@ struct sequencer_options {
     struct pool *pool;
     struct mailbox *to_loop;
     struct cs_config config;
-    address coinbase;      /* of built blocks where the spec does not fix it */
-    slice extra_data;      /* at most 32 bytes, outlives the sequencer */
-    uint64_t gas_limit;    /* 0: the spec's; with a dev network the limit is taken at once */
+    address coinbase;   /* of built blocks where the spec does not fix it */
+    slice extra_data;   /* at most 32 bytes, outlives the sequencer */
+    uint64_t gas_limit; /* 0: the spec's; with a dev network the limit is taken at once */
     uint64_t build_max_ms; /* no further transaction starts after this; 0: no limit */
     size_t tx_max;         /* transactions a block at most */
-    /* Wake me by sequencer_tick at unix time at_ms; 0: never. Replaces the earlier wish. */
+    /* Wake me by sequencer_tick at unix time at_ms; 0: never. Replaces the earlier
+     * wish. */
     void (*set_timer)(void *ctx, uint64_t at_ms);
     void *ctx;
 };
 
 /* view: the head at start. Does nothing before sequencer_start. */
-struct sequencer *sequencer_new(const struct sequencer_options *opt, struct head_view *view);
+struct sequencer *sequencer_new(const struct sequencer_options *opt,
+                                struct head_view *view);
 /* No build may be under way: call sequencer_stop and wait until sequencer_idle. */
 void sequencer_free(struct sequencer *s);
 
@@ -36,17 +38,17 @@ void sequencer_start(struct sequencer *s);
 void sequencer_stop(struct sequencer *s); /* the build under way still finishes */
 bool sequencer_idle(const struct sequencer *s);
 
-/* Inputs. pending: the pool got an executable transaction (cheap, may be called often; the
- * step is taken once a loop turn by sequencer_turn). update: after pool_update, for every
- * chain_update. */
+/* Inputs. pending: the pool got an executable transaction (cheap, may be called often;
+ * the step is taken once a loop turn by sequencer_turn). update: after pool_update, for
+ * every chain_update. */
 void sequencer_pending(struct sequencer *s);
 void sequencer_update(struct sequencer *s, const struct chain_update *u);
 void sequencer_tick(struct sequencer *s);
 void sequencer_turn(struct sequencer *s);
 
-/* Builds one block now. timestamp 0: by the clock. done runs on the loop thread exactly once
- * (block is borrowed for the call, NULL on error). MT_EBUSY: too many requests wait; done is
- * then not called. */
+/* Builds one block now. timestamp 0: by the clock. done runs on the loop thread exactly
+ * once (block is borrowed for the call, NULL on error). MT_EBUSY: too many requests wait;
+ * done is then not called. */
 typedef void sequencer_done_fn(void *ctx, mt_err err, const struct mt_diag *diag,
                                struct chain_block *block);
 mt_err sequencer_mine(struct sequencer *s, uint64_t timestamp, sequencer_done_fn *done,
@@ -54,16 +56,17 @@ mt_err sequencer_mine(struct sequencer *s, uint64_t timestamp, sequencer_done_fn
 
 /* What dev methods change. "next" values count for one block. */
 struct sequencer_dev {
-    int64_t time_offset_ms;   /* added to the clock (evm_increaseTime) */
-    uint64_t next_timestamp;  /* 0: none */
+    int64_t time_offset_ms;  /* added to the clock (evm_increaseTime) */
+    uint64_t next_timestamp; /* 0: none */
     bool has_next_base_fee;
     u256 next_base_fee;
     bool has_next_prev_randao;
     hash32 next_prev_randao;
     bool has_coinbase;
     address coinbase;
-    uint64_t gas_limit;       /* 0: as configured */
-    uint64_t min_time_step;   /* evm_setBlockTimestampInterval: seconds added a block; 0: off */
+    uint64_t gas_limit; /* 0: as configured */
+    uint64_t
+        min_time_step; /* evm_setBlockTimestampInterval: seconds added a block; 0: off */
 };
 struct sequencer_dev *sequencer_dev(struct sequencer *s);
 /* Mode and period at run time (evm_setAutomine, evm_setIntervalMining). */

@@ -1,5 +1,6 @@
-/* The shared cache of refcounted values: a few dozen entries, found by a linear look at the
- * first bytes of their hashes, guarded by one mutex held for a few hundred nanoseconds. */
+/* The shared cache of refcounted values: a few dozen entries, found by a linear look at
+ * the first bytes of their hashes, guarded by one mutex held for a few hundred
+ * nanoseconds. */
 #include "metis/base.h"
 
 #include <pthread.h>

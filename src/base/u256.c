@@ -30,9 +30,9 @@ u256 u256_mul_o(u256 a, u256 b, bool *overflow)
 }
 
 /* Division by a digit that is used more than once goes through its reciprocal (Möller and
- * Granlund, "Improved division by invariant integers", 2011): two multiplications in place
- * of a machine division, and for two-digit divisors an estimate that is nearly always
- * exact. A normalised divisor has its top bit set. */
+ * Granlund, "Improved division by invariant integers", 2011): two multiplications in
+ * place of a machine division, and for two-digit divisors an estimate that is nearly
+ * always exact. A normalised divisor has its top bit set. */
 
 /* floor((2^128 - 1) / d) - 2^64 for a normalised d. */
 static inline uint64_t reciprocal_1(uint64_t d)
@@ -310,10 +310,10 @@ u256 u256_exp(u256 a, u256 e)
     return r;
 }
 
-/* Whole limbs are moved by reading from an offset into limbs padded with zeros; the rest by
- * two shifts, of which the second is split so that a shift by 64 never happens. */
-/* Shifts take their limbs from a row with zeros on the side that moves in. The second shift
- * is split so that it is defined for whole limbs, where it gives zero. */
+/* Whole limbs are moved by reading from an offset into limbs padded with zeros; the rest
+ * by two shifts, of which the second is split so that a shift by 64 never happens. */
+/* Shifts take their limbs from a row with zeros on the side that moves in. The second
+ * shift is split so that it is defined for whole limbs, where it gives zero. */
 u256 u256_shl(u256 a, uint64_t n)
 {
     if (n >= 256)

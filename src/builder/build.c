@@ -1,6 +1,7 @@
-/* Building one block: a draft on the head takes the selection's transactions in order. One
- * that does not fit or is not valid now is left out together with the later ones of its sender
- * (their nonces would have a gap); one that can never become valid is reported as a drop. */
+/* Building one block: a draft on the head takes the selection's transactions in order.
+ * One that does not fit or is not valid now is left out together with the later ones of
+ * its sender (their nonces would have a gap); one that can never become valid is reported
+ * as a drop. */
 #include "metis/builder.h"
 
 struct building {

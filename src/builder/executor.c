@@ -1,5 +1,5 @@
-/* The executor thread: the only writer of one network's chain. Jobs run one after the other in
- * the order they were posted. */
+/* The executor thread: the only writer of one network's chain. Jobs run one after the
+ * other in the order they were posted. */
 #include "metis/builder.h"
 
 #define BATCH 32

@@ -1,7 +1,8 @@
-/* The solo sequencer as a pure state machine: see the header. At most one build is under way;
- * a request (evm_mine) is answered before a build of the machine's own accord, requests in the
- * order they came. The timestamp never goes back: where the network wants strictly increasing
- * times the chain may run ahead of the clock by as many seconds as it made blocks too many. */
+/* The solo sequencer as a pure state machine: see the header. At most one build is under
+ * way; a request (evm_mine) is answered before a build of the machine's own accord,
+ * requests in the order they came. The timestamp never goes back: where the network wants
+ * strictly increasing times the chain may run ahead of the clock by as many seconds as it
+ * made blocks too many. */
 #include "metis/consensus.h"
 
 void consensus_init(struct consensus *c, const struct cs_config *config)

@@ -1,5 +1,5 @@
-/* The driver of the solo sequencer: see the header. One build at a time is under way; while it
- * runs on the executor its parameters belong to the build_job. */
+/* The driver of the solo sequencer: see the header. One build at a time is under way;
+ * while it runs on the executor its parameters belong to the build_job. */
 #include "metis/sequencer.h"
 
 struct request {

@@ -1,5 +1,6 @@
-/* A block, step by step: begin, transactions, end (yellow paper, section 11). The steps share
- * one vm_state, forgotten after each, and one overlay, which holds what they did. */
+/* A block, step by step: begin, transactions, end (yellow paper, section 11). The steps
+ * share one vm_state, forgotten after each, and one overlay, which holds what they
+ * did. */
 #include "mpef_int.h"
 
 static struct vm_block vm_block_of(const struct header *h, const struct rules *rules)

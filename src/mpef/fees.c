@@ -1,6 +1,6 @@
-/* The fee markets: EIP-1559's base fee and EIP-4844's blob fee with the schedules of EIP-7691
- * and EIP-7892 (in the rules) and the reserve price of EIP-7918. Pure functions of the parent
- * header and the child's rules. */
+/* The fee markets: EIP-1559's base fee and EIP-4844's blob fee with the schedules of
+ * EIP-7691 and EIP-7892 (in the rules) and the reserve price of EIP-7918. Pure functions
+ * of the parent header and the child's rules. */
 #include "mpef_int.h"
 
 #define BASE_FEE_FIRST       1000000000u
@@ -27,8 +27,8 @@ u256 next_base_fee(const struct header *parent, const struct rules *rules,
     return u256_add(parent->base_fee, u256_is_zero(delta) ? U256_ONE : delta);
 }
 
-/* fake_exponential of EIP-4844 with factor 1: e^(num/den) by its Taylor series in integers.
- * Saturates where the true value has no 256 bits. */
+/* fake_exponential of EIP-4844 with factor 1: e^(num/den) by its Taylor series in
+ * integers. Saturates where the true value has no 256 bits. */
 static u256 fake_exponential(uint64_t num, uint64_t den)
 {
     u256 sum = U256_ZERO;

@@ -1,12 +1,13 @@
-/* The L1 data fee of Andromeda (docs/NETWORKS.md): what publishing the transaction costs, by
- * the price oracle's slots, turned into gas at the transaction's own price.
+/* The L1 data fee of Andromeda (docs/NETWORKS.md): what publishing the transaction costs,
+ * by the price oracle's slots, turned into gas at the transaction's own price.
  *
  *   l1Gas = 4 * zeros + 16 * (others + 68) + overhead
  *   l1Fee = ceil(l1Gas * l1BaseFee * scalar / 10^decimals)
  *   extra = ceil(l1Fee / gas price), the oracle's own price where that is zero
  *
  * over the bytes of the unsigned legacy list, signature items left out but counted in its
- * length prefix, or over the whole encoding of a typed transaction. Integers throughout. */
+ * length prefix, or over the whole encoding of a typed transaction. Integers
+ * throughout. */
 #include "mpef_int.h"
 
 enum { SLOT_GAS_PRICE = 1, SLOT_L1_BASE_FEE, SLOT_OVERHEAD, SLOT_SCALAR, SLOT_DECIMALS };

@@ -19,9 +19,9 @@ void mpef_sort(void *items, void *scratch, size_t num, size_t size,
 
 /* ---- the overlay: what the block has changed so far, over a reader ---- */
 
-/* An account as it stands after the transactions so far. Entries that were only read are kept
- * as a cache. Storage is cleared by a new generation: slots are keyed by (address, generation,
- * slot), and below generation 0 stands the parent's state. */
+/* An account as it stands after the transactions so far. Entries that were only read are
+ * kept as a cache. Storage is cleared by a new generation: slots are keyed by (address,
+ * generation, slot), and below generation 0 stands the parent's state. */
 struct ov_account {
     struct account account;
     bool exists;
@@ -47,7 +47,8 @@ struct overlay {
 void overlay_init(struct overlay *ov, struct arena *arena, const struct vm_reader *base,
                   uint64_t seed);
 struct vm_reader overlay_reader(struct overlay *ov);
-/* in_block false: as if it had been in the parent state. Code slices are kept by reference. */
+/* in_block false: as if it had been in the parent state. Code slices are kept by
+ * reference. */
 mt_err overlay_apply(struct overlay *ov, const struct state_delta *delta, bool in_block);
 /* Everything the block has changed, ordered. */
 mt_err overlay_delta(const struct overlay *ov, struct arena *arena,
@@ -88,8 +89,8 @@ static inline bool delta_is_empty(const struct state_delta *d)
     return d->account_num == 0;
 }
 
-/* A call by the system address with 30,000,000 gas that no block pays for. *found is false
- * when the contract has no code. Output is copied to the arena. */
+/* A call by the system address with 30,000,000 gas that no block pays for. *found is
+ * false when the contract has no code. Output is copied to the arena. */
 mt_err system_call(struct block_exec *be, const address *to, slice input, bool *found,
                    enum vm_halt *halt, slice *output, struct state_delta *delta);
 
@@ -97,8 +98,8 @@ mt_err system_call(struct block_exec *be, const address *to, slice input, bool *
 mt_err system_begin(struct block_exec *be, struct state_delta *delta,
                     struct mt_diag *diag);
 
-/* EIP-7685: deposits from the receipts' logs, withdrawal and consolidation requests by system
- * calls; their hash. */
+/* EIP-7685: deposits from the receipts' logs, withdrawal and consolidation requests by
+ * system calls; their hash. */
 mt_err requests_collect(struct block_exec *be, hash32 *hash, struct mt_diag *diag);
 
 /* EIP-779, on be->state. */

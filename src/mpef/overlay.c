@@ -1,5 +1,5 @@
-/* The overlay: accounts, slots and code that the block's transactions have changed so far,
- * looked up before the parent's state. It also keeps what was only read, since every
+/* The overlay: accounts, slots and code that the block's transactions have changed so
+ * far, looked up before the parent's state. It also keeps what was only read, since every
  * transaction starts with an empty table of its own. */
 #include "mpef_int.h"
 

@@ -1,6 +1,6 @@
-/* EIP-7685: requests of the execution layer, and their hash. Deposits are read from the logs
- * of the deposit contract (EIP-6110); withdrawals (EIP-7002) and consolidations (EIP-7251)
- * come from system calls, which must succeed.
+/* EIP-7685: requests of the execution layer, and their hash. Deposits are read from the
+ * logs of the deposit contract (EIP-6110); withdrawals (EIP-7002) and consolidations
+ * (EIP-7251) come from system calls, which must succeed.
  *
  *   hash = sha256(sha256(0x00 || deposits) || sha256(0x01 || withdrawals) || ...)
  *
@@ -22,7 +22,8 @@ static const hash32 DEPOSIT_EVENT = {{0x64, 0x9b, 0xbc, 0x62, 0xd0, 0xe3, 0x13, 
                                       0xe7, 0xe1, 0xee, 0x91, 0x2f, 0xc0, 0x88, 0x9a,
                                       0xa7, 0x90, 0x80, 0x3b, 0xe3, 0x90, 0x38, 0xc5}};
 
-/* The event's five byte strings: where each one's offset word points to, and its length. */
+/* The event's five byte strings: where each one's offset word points to, and its
+ * length. */
 #define DEPOSIT_DATA_SIZE 576u
 static const struct {
     uint32_t at, len;

@@ -1,5 +1,5 @@
-/* Balances that a block gives without a transaction: rewards of proof of work (yellow paper,
- * section 11.3, EIP-649, EIP-1234) and withdrawals (EIP-4895). */
+/* Balances that a block gives without a transaction: rewards of proof of work (yellow
+ * paper, section 11.3, EIP-649, EIP-1234) and withdrawals (EIP-4895). */
 #include "mpef_int.h"
 
 static u256 block_reward(const struct rules *rules)

@@ -1,5 +1,5 @@
-/* Senders of many transactions at once: recovery costs more than all else a transfer needs,
- * and each is independent of the others. Not part of the provable core. */
+/* Senders of many transactions at once: recovery costs more than all else a transfer
+ * needs, and each is independent of the others. Not part of the provable core. */
 #include "metis/mpef.h"
 
 #define CHUNK 8

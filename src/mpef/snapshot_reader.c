@@ -1,5 +1,5 @@
-/* The store under the EVM: a vm_reader over one database snapshot. Not part of the provable
- * core. */
+/* The store under the EVM: a vm_reader over one database snapshot. Not part of the
+ * provable core. */
 #include "metis/mpef.h"
 
 static mt_err read_account(void *ctx, const address *addr, struct account *out,

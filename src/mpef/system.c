@@ -1,6 +1,6 @@
-/* System calls: messages from the system address that no transaction pays for. At the start of
- * a block they store the parent's beacon root (EIP-4788) and hash (EIP-2935); the requests at
- * its end are in requests.c. */
+/* System calls: messages from the system address that no transaction pays for. At the
+ * start of a block they store the parent's beacon root (EIP-4788) and hash (EIP-2935);
+ * the requests at its end are in requests.c. */
 #include "mpef_int.h"
 
 static const address SYSTEM = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,

@@ -1,10 +1,11 @@
-/* One transaction (yellow paper, section 6, and the EIPs since): checked, its gas bought, its
- * authorisations applied, its message run, its refund and fees paid out, its receipt made.
+/* One transaction (yellow paper, section 6, and the EIPs since): checked, its gas bought,
+ * its authorisations applied, its message run, its refund and fees paid out, its receipt
+ * made.
  *
- *   check -> buy -> nonce -> authorisations -> warm -> message -> refund -> fees -> commit
+ *  check -> buy -> nonce -> authorisations -> warm -> message -> refund -> fees -> commit
  *
- * Nothing reaches the overlay before the commit, so an invalid or failed transaction leaves
- * no trace. */
+ * Nothing reaches the overlay before the commit, so an invalid or failed transaction
+ * leaves no trace. */
 #include "mpef_int.h"
 
 #define STEP_BUDGET 100000u
@@ -79,8 +80,8 @@ static mt_err read_oracle(void *ctx, const hash32 *slot, u256 *out)
                          &original);
 }
 
-/* The L1 data fee; a typed transaction that nobody signed yet is counted with a signature of
- * full length. */
+/* The L1 data fee; a typed transaction that nobody signed yet is counted with a signature
+ * of full length. */
 static mt_err find_l1_fee(struct run *r)
 {
     if (!r->be->in.rules->spec->l1_fee || (r->flags & EXEC_SKIP_L1_FEE))

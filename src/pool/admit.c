@@ -111,7 +111,8 @@ static bool l1_fee_fits(struct pool *p, struct pool_state *st, const struct tx *
     return true;
 }
 
-/* Nonce, code, balance: geth's ValidateTransactionWithState. at is where tx would stand. */
+/* Nonce, code, balance: geth's ValidateTransactionWithState. at is where tx would
+ * stand. */
 static bool state_rules(const struct sender *s, const struct tx *tx, size_t at,
                         struct pool_verdict *v)
 {
@@ -132,7 +133,8 @@ static bool state_rules(const struct sender *s, const struct tx *tx, size_t at,
                     u256_dec(cost).s, u256_dec(u256_sub(cost, s->balance)).s);
         return false;
     }
-    /* Together with what is already pending; a replacement takes its predecessor's place. */
+    /* Together with what is already pending; a replacement takes its predecessor's
+     * place. */
     u256 spent = s->pending_cost;
     if (s->pending == 0 || at > s->pending)
         return true;

@@ -1,7 +1,8 @@
-/* Making room in a full pool: the worst sixty-fourth goes at once, so that the cost of finding
- * the worst is shared by many admissions. A transaction is worth the least tip among itself
- * and its predecessors of the same sender (it cannot be included before them); at equal worth
- * later nonces go first, so a sender's chain is cut from its end. */
+/* Making room in a full pool: the worst sixty-fourth goes at once, so that the cost of
+ * finding the worst is shared by many admissions. A transaction is worth the least tip
+ * among itself and its predecessors of the same sender (it cannot be included before
+ * them); at equal worth later nonces go first, so a sender's chain is cut from its
+ * end. */
 #include "pool_int.h"
 
 #include <stdlib.h>

@@ -1,10 +1,10 @@
-/* The way in: submissions wait for the end of the loop turn, go to the workers in batches for
- * sender recovery (33 us each, so never on the loop), come back as one task a batch and are
- * admitted in the order they were submitted.
+/* The way in: submissions wait for the end of the loop turn, go to the workers in batches
+ * for sender recovery (33 us each, so never on the loop), come back as one task a batch
+ * and are admitted in the order they were submitted.
  *
- * Blob transactions of networks that take them travel alone, one at a time: the worker also
- * checks the sidecar and, the first time, loads the trusted set-up (seconds). That one job at
- * a time is also what makes p->kzg safe without a lock. */
+ * Blob transactions of networks that take them travel alone, one at a time: the worker
+ * also checks the sidecar and, the first time, loads the trusted set-up (seconds). That
+ * one job at a time is also what makes p->kzg safe without a lock. */
 #include "pool_int.h"
 
 #define BATCH_MAX 32u
@@ -123,8 +123,8 @@ static void batch_run(struct job *job, unsigned worker_idx)
         thread_sleep_us(100);
 }
 
-/* Takes the next run of submissions of one kind off the queue. NULL when there is none that
- * may go now. */
+/* Takes the next run of submissions of one kind off the queue. NULL when there is none
+ * that may go now. */
 static struct ingest_batch *next_batch(struct ingest *in, size_t share)
 {
     if (in->num == 0)

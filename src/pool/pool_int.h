@@ -4,9 +4,9 @@
  *   senders   address -> struct sender *          those with at least one
  *   sender    txs ascending by nonce: [ pending … | queued … ]
  *
- * The first `pending` transactions of a sender continue the state's nonce without a gap and
- * are paid for together by its balance; the rest is queued. All of it belongs to the loop
- * thread but for `struct ingest_batch`, which travels to a worker and back. */
+ * The first `pending` transactions of a sender continue the state's nonce without a gap
+ * and are paid for together by its balance; the rest is queued. All of it belongs to the
+ * loop thread but for `struct ingest_batch`, which travels to a worker and back. */
 #ifndef METIS_POOL_INT_H
 #define METIS_POOL_INT_H
 
@@ -31,10 +31,11 @@ struct why {
 };
 #define WHY_MAX 16384u
 
-struct ingest; /* blob.c: commitments, hashes and proofs of a blob transaction's sidecar. Worker thread. */
-mt_err blob_sidecar_check(const struct kzg *kzg, const struct tx *tx, struct mt_diag *diag);
+/* blob.c: commitments, hashes and proofs of a blob transaction's sidecar. On a worker. */
+mt_err blob_sidecar_check(const struct kzg *kzg, const struct tx *tx,
+                          struct mt_diag *diag);
 
-/* ingest.c */
+struct ingest; /* ingest.c */
 
 struct pool {
     struct pool_options opt;
@@ -62,7 +63,8 @@ mt_err pool_state_slot(struct pool_state *s, const address *addr, const hash32 *
                        u256 *out);
 void pool_state_close(struct pool_state *s);
 
-/* pool_tx.c: a transaction in memory of its own, decoded from a copy of raw (network form). */
+/* pool_tx.c: a transaction in memory of its own, decoded from a copy of raw (network
+ * form). */
 mt_err pool_tx_new(slice raw, struct pool_tx **out, struct mt_diag *diag);
 /* gas * max_fee + value + blob gas * max blob fee; saturates at U256_MAX. */
 u256 tx_cost(const struct tx *tx);
@@ -77,12 +79,12 @@ mt_err sender_open(struct pool *p, struct pool_state *st, const address *addr,
 size_t sender_find(const struct sender *s, uint64_t nonce);
 void sender_insert(struct pool *p, struct sender *s, size_t at, struct pool_tx *tx);
 void sender_remove_at(struct pool *p, struct sender *s, size_t at);
-/* Computes the pending prefix anew; newly pending ones are announced. Frees the sender when it
- * is empty (s is then gone). */
+/* Computes the pending prefix anew; newly pending ones are announced. Frees the sender
+ * when it is empty (s is then gone). */
 void sender_settle(struct pool *p, struct sender *s);
 void sender_free(struct pool *p, struct sender *s);
-/* Reads nonce and balance at the head again and drops or demotes accordingly; s may be gone
- * afterwards. */
+/* Reads nonce and balance at the head again and drops or demotes accordingly; s may be
+ * gone afterwards. */
 mt_err sender_refresh(struct pool *p, struct pool_state *st, struct sender *s);
 
 /* admit.c: the rules; on POOL_OK the pool holds tx (its own reference). */
@@ -95,15 +97,18 @@ __attribute__((format(printf, 4, 5))) void pool_refuse(struct pool_verdict *v,
                                                        enum tx_error error,
                                                        const char *fmt, ...);
 
-/* evict.c: makes room for one more of this size and tip; false when it is itself the worst. */
+/* evict.c: makes room for one more of this size and tip; false when it is itself the
+ * worst. */
 bool pool_make_room(struct pool *p, const struct pool_tx *tx);
 
 /* why.c */
 void why_put(struct pool *p, const hash32 *hash, enum pool_reason reason,
              enum tx_error error);
 
-/* blob.c: commitments, hashes and proofs of a blob transaction's sidecar. Worker thread. */
-mt_err blob_sidecar_check(const struct kzg *kzg, const struct tx *tx, struct mt_diag *diag);
+/* blob.c: commitments, hashes and proofs of a blob transaction's sidecar. Worker
+ * thread. */
+mt_err blob_sidecar_check(const struct kzg *kzg, const struct tx *tx,
+                          struct mt_diag *diag);
 
 /* ingest.c */
 struct ingest *ingest_new(struct pool *p);

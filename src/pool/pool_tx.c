@@ -1,6 +1,8 @@
-/* A pooled transaction: one arena that holds the copy of its bytes and everything decoded from
- * them, shared by reference count. */
+/* A pooled transaction: one arena that holds the copy of its bytes and everything decoded
+ * from them, shared by reference count. */
 #include "pool_int.h"
+
+#include <stdatomic.h>
 
 mt_err pool_tx_new(slice raw, struct pool_tx **out, struct mt_diag *diag)
 {
@@ -23,12 +25,12 @@ mt_err pool_tx_new(slice raw, struct pool_tx **out, struct mt_diag *diag)
 
 void pool_tx_hold(struct pool_tx *t)
 {
-    __atomic_fetch_add(&t->refs, 1, __ATOMIC_RELAXED);
+    atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
 }
 
 void pool_tx_drop(struct pool_tx *t)
 {
-    if (t == NULL || __atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) != 0)
+    if (t == NULL || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
         return;
     arena_fini(&t->arena);
     mt_free(t);

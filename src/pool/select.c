@@ -1,5 +1,5 @@
-/* Selection for a block: a heap of each sender's next transaction, best tip first, the earlier
- * arrival at equal tips. */
+/* Selection for a block: a heap of each sender's next transaction, best tip first, the
+ * earlier arrival at equal tips. */
 #include "pool_int.h"
 
 struct head {
@@ -31,7 +31,8 @@ static void sift_down(struct head *h, size_t n, size_t i)
     }
 }
 
-/* False when the sender's next one cannot pay the base fee: nothing after it can go in. */
+/* False when the sender's next one cannot pay the base fee: nothing after it can go
+ * in. */
 static bool head_of(struct sender *s, size_t at, u256 base_fee, struct head *out)
 {
     if (at >= s->pending || u256_lt(s->txs[at]->tx.max_fee, base_fee))

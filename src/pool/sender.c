@@ -128,7 +128,8 @@ void sender_settle(struct pool *p, struct sender *s)
         p->opt.on_pending(p->opt.ctx, s->txs[i]);
 }
 
-/* Drops what the state has passed, then rebuilds the pending prefix from the new balance. */
+/* Drops what the state has passed, then rebuilds the pending prefix from the new
+ * balance. */
 static void sender_follow_state(struct pool *p, struct sender *s)
 {
     size_t was = s->pending;

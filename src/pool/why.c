@@ -1,5 +1,5 @@
-/* Why transactions are not here: the last refusals and drops, bounded by two generations of a
- * map (when the young one is full it becomes the old one). */
+/* Why transactions are not here: the last refusals and drops, bounded by two generations
+ * of a map (when the young one is full it becomes the old one). */
 #include "pool_int.h"
 
 void why_put(struct pool *p, const hash32 *hash, enum pool_reason reason,

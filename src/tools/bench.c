@@ -1,4 +1,5 @@
-/* metis-bench: the command table and what the commands share (statistics, clocks, JSON). */
+/* metis-bench: the command table and what the commands share (statistics, clocks,
+ * JSON). */
 #include "bench.h"
 
 #include "metis/crypto.h"

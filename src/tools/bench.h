@@ -1,5 +1,6 @@
-/* metis-bench: what its commands share. Every result is one JSON object a line: bench, case,
- * parameters, runs, median and spread, thread-CPU and wall time, instruction set, commit. */
+/* metis-bench: what its commands share. Every result is one JSON object a line: bench,
+ * case, parameters, runs, median and spread, thread-CPU and wall time, instruction set,
+ * commit. */
 #ifndef METIS_BENCH_H
 #define METIS_BENCH_H
 
@@ -26,8 +27,8 @@ double bench_thread_cpu_s(void);
 /* User and system CPU seconds of a process so far; negative when it cannot be read. */
 double bench_process_cpu_s(long pid);
 
-/* A result line: begin writes bench, case, isa and commit; stat adds {median,min,max}; end
- * prints it on stdout. */
+/* A result line: begin writes bench, case, isa and commit; stat adds {median,min,max};
+ * end prints it on stdout. */
 struct bench_line {
     struct buf buf;
     struct json_out json;
@@ -36,8 +37,8 @@ void bench_begin(struct bench_line *l, const char *bench, const char *name);
 void bench_stat_out(struct bench_line *l, const char *key, const struct bench_stat *s);
 void bench_end(struct bench_line *l);
 
-/* Runs COMMAND by the shell and reads the number under key from the last JSON line it prints;
- * for --peer NAME=COMMAND. False when there is none. */
+/* Runs COMMAND by the shell and reads the number under key from the last JSON line it
+ * prints; for --peer NAME=COMMAND. False when there is none. */
 bool bench_peer(const char *command, const char *key, double *out);
 
 /* Usage and other errors: one line on stderr; returns the exit status given. */

@@ -1,6 +1,6 @@
-/* metis-bench rpc: a load generator for one JSON-RPC method over keep-alive connections, each
- * with one request in flight. One thread, epoll; what it measures is the server: requests a
- * second, latency, and with --pid the server's CPU time per request. */
+/* metis-bench rpc: a load generator for one JSON-RPC method over keep-alive connections,
+ * each with one request in flight. One thread, epoll; what it measures is the server:
+ * requests a second, latency, and with --pid the server's CPU time per request. */
 #include "bench.h"
 
 #include <arpa/inet.h>

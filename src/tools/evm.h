@@ -1,5 +1,5 @@
-/* metis-evm: its commands, one file each. argv[0] is the command's name; the result is the
- * exit status: 0 done, 1 failed, 2 wrong usage. */
+/* metis-evm: its commands, one file each. argv[0] is the command's name; the result is
+ * the exit status: 0 done, 1 failed, 2 wrong usage. */
 #ifndef METIS_EVM_H
 #define METIS_EVM_H
 

@@ -1,9 +1,10 @@
-/* metis-evm blocktest: blockchain tests of the public suites, through the node's own chain and
- * store: genesis from `genesisRLP` and `pre`, every block imported from its bytes, blocks with
- * expectException refused for that reason, `lastblockhash` the head at the end.
+/* metis-evm blocktest: blockchain tests of the public suites, through the node's own
+ * chain and store: genesis from `genesisRLP` and `pre`, every block imported from its
+ * bytes, blocks with expectException refused for that reason, `lastblockhash` the head at
+ * the end.
  *
- * Each test has a store of its own in a temporary folder ($TMPDIR, else /dev/shm, else /tmp),
- * never synced and removed when the test is over. */
+ * Each test has a store of its own in a temporary folder ($TMPDIR, else /dev/shm, else
+ * /tmp), never synced and removed when the test is over. */
 #include "evm.h"
 #include "evm_fixture.h"
 #include "metis/chain.h"

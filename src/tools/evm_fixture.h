@@ -1,6 +1,7 @@
-/* metis-evm: what the runners of public test suites share — finding and reading files, many
- * at once; JSON values in the suites' spelling; a state in memory; counting and reporting.
- * Fixtures are input like any other: a malformed one is a failed case with a reason. */
+/* metis-evm: what the runners of public test suites share — finding and reading files,
+ * many at once; JSON values in the suites' spelling; a state in memory; counting and
+ * reporting. Fixtures are input like any other: a malformed one is a failed case with a
+ * reason. */
 #ifndef METIS_EVM_FIXTURE_H
 #define METIS_EVM_FIXTURE_H
 
@@ -25,27 +26,28 @@ struct suite {
     _Atomic uint64_t passed, failed, skipped;
 };
 
-/* Options that all suites take; argv[0] is the command. 0, or an exit status with the reason
- * on stderr. */
+/* Options that all suites take; argv[0] is the command. 0, or an exit status with the
+ * reason on stderr. */
 int suite_options(struct suite *s, int argc, char **argv);
 
-/* Calls file(s, path, doc, report) for each .json file under the paths, s->jobs at once; then
- * the summary line. Returns the exit status: 0 only when something ran and nothing failed. */
+/* Calls file(s, path, doc, report) for each .json file under the paths, s->jobs at once;
+ * then the summary line. Returns the exit status: 0 only when something ran and nothing
+ * failed. */
 typedef void suite_file_fn(struct suite *s, const char *path, json_t *doc,
                            struct buf *report);
 int suite_main(struct suite *s, suite_file_fn *file);
 
 bool suite_wants(const struct suite *s, const char *name, const char *fork);
 
-/* One finished case: counted, and written to the report (failures, or a JSON line). error is
- * empty for a passed case; root may be NULL. */
+/* One finished case: counted, and written to the report (failures, or a JSON line). error
+ * is empty for a passed case; root may be NULL. */
 void suite_case(struct suite *s, struct buf *report, const char *name, const char *fork,
                 const hash32 *root, const char *error);
 
 /* ================= JSON values ================= */
 
-/* Members of obj: hex ("0x0b", "0x" is zero) or decimal numbers, bytes in the arena. False
- * when absent or malformed. */
+/* Members of obj: hex ("0x0b", "0x" is zero) or decimal numbers, bytes in the arena.
+ * False when absent or malformed. */
 bool fx_u256(const json_t *obj, const char *key, u256 *out);
 bool fx_u64(const json_t *obj, const char *key, uint64_t *out);
 bool fx_hash(const json_t *obj, const char *key, hash32 *out);

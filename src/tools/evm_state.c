@@ -1,5 +1,5 @@
-/* A whole state in memory, as the suites' "pre" objects give it: sorted accounts with sorted
- * slots, searched by halving. */
+/* A whole state in memory, as the suites' "pre" objects give it: sorted accounts with
+ * sorted slots, searched by halving. */
 #include "evm_fixture.h"
 
 #include <stdlib.h>
@@ -142,7 +142,8 @@ static const struct account_change *find(const struct mem_state *s, const addres
 static mt_err read_account(void *ctx, const address *addr, struct account *out,
                            bool *exists)
 {
-    /* Any root but the empty one says that there is storage; its value is not asked for. */
+    /* Any root but the empty one says that there is storage; its value is not asked
+     * for. */
     static const hash32 some_root = {{1}};
     const struct account_change *a = find(ctx, addr);
     *exists = a != NULL;

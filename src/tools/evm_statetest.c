@@ -1,8 +1,9 @@
-/* metis-evm statetest: state tests of the public suites (ethereum/tests and EEST layouts).
+/* metis-evm statetest: state tests of the public suites (ethereum/tests and EEST
+ * layouts).
  *
- * Each entry of `post` is a case: one transaction, taken from its signed bytes, on the state
- * `pre` in the block `env`. What must agree: the state root, the hash of the logs, and where
- * an exception is expected its name, the state unchanged. */
+ * Each entry of `post` is a case: one transaction, taken from its signed bytes, on the
+ * state `pre` in the block `env`. What must agree: the state root, the hash of the logs,
+ * and where an exception is expected its name, the state unchanged. */
 #include "evm.h"
 #include "evm_fixture.h"
 

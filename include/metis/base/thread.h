@@ -73,8 +73,9 @@ mt_err workers_submit(struct workers *w, struct job *job);
 void workers_for(struct workers *w, size_t n, size_t chunk,
                  void (*fn)(void *ctx, size_t i), void *ctx);
 
-/* A small cache of refcounted values that several threads share: hash32 -> value, the least
- * recently used leaves first. It holds a reference of its own through the callbacks. */
+/* A small cache of refcounted values that several threads share: hash32 -> value, the
+ * least recently used leaves first. It holds a reference of its own through the
+ * callbacks. */
 struct ref_cache;
 struct ref_cache *ref_cache_new(size_t capacity, void (*hold)(void *value),
                                 void (*drop)(void *value));
