@@ -310,8 +310,6 @@ u256 u256_exp(u256 a, u256 e)
     return r;
 }
 
-/* Whole limbs are moved by reading from an offset into limbs padded with zeros; the rest
- * by two shifts, of which the second is split so that a shift by 64 never happens. */
 /* Shifts take their limbs from a row with zeros on the side that moves in. The second
  * shift is split so that it is defined for whole limbs, where it gives zero. */
 u256 u256_shl(u256 a, uint64_t n)
