@@ -215,7 +215,9 @@ static mt_err start_loop(struct node *n, struct mt_diag *diag)
     }
     uv_check_start(&n->turn, turn_cb);
     n->watchdog_ms = service_watchdog_ms();
-    uint64_t every = n->watchdog_ms != 0 ? n->watchdog_ms : STATUS_MS;
+    uint64_t every = STATUS_MS;
+    if (n->watchdog_ms != 0 && n->watchdog_ms < every)
+        every = n->watchdog_ms;
     uv_timer_start(&n->status_timer, status_cb, every, every);
     return MT_OK;
 }
