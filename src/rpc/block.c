@@ -112,6 +112,26 @@ static bool named_block(struct call *c, bool by_hash, size_t args,
     return *out != NULL;
 }
 
+static enum call_status put_header(struct call *c, bool by_hash)
+{
+    struct chain_block *b;
+    if (!named_block(c, by_hash, 1, &b))
+        return CALL_DONE;
+    wire_header(&c->out, &b->block.header, &b->block.hash);
+    chain_block_drop(b);
+    return CALL_DONE;
+}
+
+enum call_status m_header_by_hash(struct call *c)
+{
+    return put_header(c, true);
+}
+
+enum call_status m_header_by_number(struct call *c)
+{
+    return put_header(c, false);
+}
+
 static enum call_status tx_count(struct call *c, bool by_hash)
 {
     struct chain_block *b;

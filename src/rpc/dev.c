@@ -486,6 +486,25 @@ enum call_status m_dev_next_time(struct call *c)
     return CALL_DONE;
 }
 
+enum call_status m_dev_time_step(struct call *c)
+{
+    uint64_t seconds;
+    if (!can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &seconds))
+        return CALL_DONE;
+    if (seconds > UINT32_MAX)
+        return call_fail(c, RPC_PARAMS, "invalid argument 0: too far");
+    sequencer_dev(c->rpc->opt.sequencer)->min_time_step = seconds;
+    return put_true(c);
+}
+
+enum call_status m_dev_no_time_step(struct call *c)
+{
+    if (!can_build(c))
+        return CALL_DONE;
+    sequencer_dev(c->rpc->opt.sequencer)->min_time_step = 0;
+    return put_true(c);
+}
+
 enum call_status m_dev_set_gas_limit(struct call *c)
 {
     uint64_t gas;

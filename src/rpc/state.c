@@ -79,6 +79,33 @@ enum call_status m_code(struct call *c)
     return CALL_DONE;
 }
 
+enum call_status m_account_info(struct call *c)
+{
+    address addr;
+    struct account a;
+    struct chain_state *s;
+    slice code = {0};
+    if (!args_num(c, 1, 2) || !arg_address(c, 0, &addr))
+        return CALL_DONE;
+    enum call_status st = open_state(c, 1, 2, 1, &s);
+    if (s == NULL || !get_account(c, s, &addr, &a))
+        return st;
+    if (!hash32_eq(&a.code_hash, &KECCAK_EMPTY)) {
+        mt_err err = metisdb_get_code(s->snapshot, &a.code_hash, &code);
+        if (err != MT_OK)
+            return call_error(c, err, NULL);
+    }
+    json_obj(&c->out);
+    json_key(&c->out, "balance");
+    json_hex_u256(&c->out, a.balance);
+    json_key(&c->out, "nonce");
+    json_hex_u64(&c->out, a.nonce);
+    json_key(&c->out, "code");
+    json_hex(&c->out, code.ptr, code.len);
+    json_obj_end(&c->out);
+    return CALL_DONE;
+}
+
 static bool put_slot(struct call *c, struct chain_state *s, const address *addr,
                      const hash32 *slot)
 {
