@@ -62,7 +62,8 @@ one() {
     else
         fail
         echo "     FAILED $name (status $rc)"
-        tail -40 "$log" | sed 's/^/     | /'
+        { grep -A6 -E '^FAILED|error:' "$log" || tail -40 "$log"; } | head -60 |
+            sed 's/^/     | /'
     fi
 }
 
@@ -252,7 +253,7 @@ declare -A built=()
 need() {
     [ -n "${built[$1]:-}" ] && return 0
     if ! scripts/build.sh "$1" >"$LOGS/build" 2>&1; then
-        cat "$LOGS/build"
+        grep -A20 -E '^FAILED|error:' "$LOGS/build" | head -80
         echo "the $1 build failed" >&2
         echo "$passed passed, $((failed + 1)) failed"
         exit 1
