@@ -5,7 +5,8 @@
  *   json    {"t":"2026-…","lvl":"info","mod":"chain","msg":"imported block","number":7}
  *
  * Under systemd each line starts with the syslog priority that journald understands. A
- * line over LINE_MAX_ bytes is cut at a value and says so. */
+ * line over LINE_MAX_ bytes is cut at a value and says so. One place in the program
+ * writes at most LINES_PER_S_MAX lines a second (debug and trace excepted). */
 #include "metis/base/log.h"
 #include "metis/base/mem.h"
 #include "metis/base/thread.h"
@@ -92,6 +93,32 @@ bool log_enabled(const char *module, enum log_level level)
             return (int)level <= atomic_load(&modules[i].level);
     }
     return (int)level <= atomic_load_explicit(&general_level, memory_order_relaxed);
+}
+
+/* ---- how often a place may speak ----
+ * A message is a constant, so its address names the place. Places that fall on the same
+ * slot share a share. What was held back is counted and told by the next line that gets
+ * through in a later second. */
+#define SITES           256u
+#define LINES_PER_S_MAX 100u
+
+static struct {
+    _Atomic uint64_t second;
+    _Atomic uint32_t num; /* lines wanted in that second */
+} sites[SITES];
+
+static bool admit(const char *msg, uint32_t *held_back)
+{
+    uint64_t now = clock_mono_ns() / 1000000000u;
+    unsigned slot = (unsigned)(((uintptr_t)msg * 0x9e3779b97f4a7c15u) >> 56) % SITES;
+    uint64_t last = atomic_load(&sites[slot].second);
+    *held_back = 0;
+    if (last != now && atomic_compare_exchange_strong(&sites[slot].second, &last, now)) {
+        uint32_t num = atomic_exchange(&sites[slot].num, 0);
+        if (num > LINES_PER_S_MAX)
+            *held_back = num - LINES_PER_S_MAX;
+    }
+    return atomic_fetch_add(&sites[slot].num, 1) < LINES_PER_S_MAX;
 }
 
 /* A string inside quotes; both formats escape alike. */
@@ -239,12 +266,17 @@ void log_write(enum log_level level, const char *module, const char *msg,
     enum log_format format = (enum log_format)atomic_load(&general_format);
     struct arena arena;
     struct buf b;
+    uint32_t held_back = 0;
     int saved_errno = errno;
+    if (level <= LOG_INFO && !admit(msg, &held_back))
+        return;
     arena_init_fixed(&arena, mem, sizeof mem);
     buf_init_arena(&b, &arena, LINE_MAX_ - 32);
     b.ptr = mem; /* the whole line's memory at once: nothing is ever moved */
     b.cap = LINE_MAX_ - 32;
     put_head(&b, format, level, module, msg);
+    if (held_back != 0)
+        put_kv(&b, format, &KV_U64("heldBack", held_back));
     for (const struct log_kv *kv = kvs; buf_ok(&b) && kv->key != NULL; kv++) {
         size_t before = b.len;
         put_kv(&b, format, kv);

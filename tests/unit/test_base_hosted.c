@@ -206,6 +206,34 @@ Test(base_log, json_lines_parse)
     cr_assert_null(strtok(NULL, "\n"));
 }
 
+Test(base_log, a_place_is_held_back)
+{
+    FILE *f = tmpfile();
+    unsetenv("JOURNAL_STREAM");
+    int saved = dup(2);
+    dup2(fileno(f), 2);
+    log_setup(LOG_DEBUG, LOG_LOGFMT);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < (round == 0 ? 2000u : 1u); i++)
+            log_warn("test", "again", KV_U64("i", i), KV_END);
+        usleep(1100000);
+    }
+    for (unsigned i = 0; i < 500; i++)
+        log_debug("test", "detail", KV_END);
+    dup2(saved, 2);
+    static char text[400000];
+    captured(text, sizeof text, f);
+    size_t again = 0, detail = 0;
+    for (const char *p = text; (p = strstr(p, "msg=\"again\"")) != NULL; p++)
+        again++;
+    for (const char *p = text; (p = strstr(p, "msg=\"detail\"")) != NULL; p++)
+        detail++;
+    /* a hundred of each second that it took, and the late one */
+    cr_assert(again >= 101 && again < 1900, "%zu", again);
+    cr_assert_not_null(strstr(text, "heldBack="));
+    cr_assert_eq(detail, 500);
+}
+
 Test(base_log, levels)
 {
     enum log_level l;
