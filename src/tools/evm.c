@@ -15,6 +15,16 @@ static const struct {
      "statetest [--json] [--run REGEX] [--fork NAME] [--engine E] [--jobs N] PATH..."},
     {"blocktest", evm_blocktest_main,
      "blocktest [--json] [--run REGEX] [--fork NAME] [--engine E] [--jobs N] PATH..."},
+    {"txtest", evm_txtest_main,
+     "txtest [--json] [--run REGEX] [--fork NAME] [--jobs N] PATH..."},
+    {"trietest", evm_trietest_main,
+     "trietest [--json] [--run REGEX] [--fork NAME] [--jobs N] PATH..."},
+    {"difficultytest", evm_difficultytest_main,
+     "difficultytest [--json] [--run REGEX] [--fork NAME] [--jobs N] PATH..."},
+    {"suitetest", evm_suitetest_main,
+     "suitetest [--json] [--run REGEX] [--fork NAME] [--jobs N] PATH..."},
+    {"rlptest", evm_rlptest_main,
+     "rlptest [--json] [--run REGEX] [--fork NAME] [--jobs N] PATH..."},
     {"run", evm_run_main,
      "run [--code HEX | --codefile FILE] [--input HEX] [--gas N] [--fork NAME] "
      "[--bench]\n"

@@ -6,5 +6,10 @@
 int evm_run_main(int argc, char **argv);
 int evm_statetest_main(int argc, char **argv);
 int evm_blocktest_main(int argc, char **argv);
+int evm_txtest_main(int argc, char **argv);
+int evm_trietest_main(int argc, char **argv);
+int evm_difficultytest_main(int argc, char **argv);
+int evm_suitetest_main(int argc, char **argv);
+int evm_rlptest_main(int argc, char **argv);
 
 #endif

@@ -27,47 +27,6 @@ struct test {
     char dir[256];
 };
 
-/* ================= networks ================= */
-
-/* "FromToToAtTime15k", "BerlinToLondonAt5": To is active from there on, From before. */
-static bool parse_transition(const char *network, char from[32], char to[32],
-                             uint64_t *at)
-{
-    const char *mid = strstr(network, "To"), *end = strstr(network, "At");
-    if (mid == NULL || end == NULL || end < mid + 2 || mid - network > 31 ||
-        end - mid - 2 > 31)
-        return false;
-    mt_fmt(from, 32, "%.*s", (int)(mid - network), network);
-    mt_fmt(to, 32, "%.*s", (int)(end - mid - 2), mid + 2);
-    end += strncmp(end, "AtTime", 6) == 0 ? 6 : 2;
-    size_t len = strlen(end);
-    uint64_t unit = len > 0 && end[len - 1] == 'k' ? 1000 : 1;
-    u256 n;
-    if (u256_parse(end, unit == 1 ? len : len - 1, &n) != MT_OK || !u256_is_u64(n))
-        return false;
-    *at = n.w[0] * unit;
-    return true;
-}
-
-static bool make_spec(const char *network, uint64_t chain_id, struct chain_spec *out)
-{
-    enum fork first, last;
-    char from[32], to[32];
-    uint64_t at;
-    if (fork_parse(network, &last) == MT_OK) {
-        chain_spec_for_fork(last, chain_id, out);
-        return true;
-    }
-    if (!parse_transition(network, from, to, &at) || fork_parse(from, &first) != MT_OK ||
-        fork_parse(to, &last) != MT_OK || first >= last)
-        return false;
-    chain_spec_for_fork(last, chain_id, out);
-    for (unsigned f = (unsigned)first + 1; f <= (unsigned)last; f++)
-        if (out->fork_at[f] != FORK_NEVER)
-            out->fork_at[f] = at;
-    return true;
-}
-
 /* ================= genesis ================= */
 
 static mt_err load_genesis(struct test *t, struct mt_diag *diag)
@@ -80,7 +39,7 @@ static mt_err load_genesis(struct test *t, struct mt_diag *diag)
     const json_t *config = json_object_get(t->doc, "config");
     fx_u64(config, "chainid", &chain_id);
     *g = (struct genesis){.json = {NULL, 0}};
-    if (!make_spec(fx_str(t->doc, "network"), chain_id, &g->spec) ||
+    if (!fx_network(fx_str(t->doc, "network"), chain_id, &g->spec) ||
         !fx_blob_schedule(config, &g->spec))
         return mt_fail(diag, MT_EDECODE, "config: not understood");
     if (!fx_bytes(t->doc, "genesisRLP", t->arena, &rlp))

@@ -7,9 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_SIZE_MAX   ((size_t)256 << 20)
+#define FILE_SIZE_MAX   FX_FILE_SIZE_MAX
 #define REPORT_SIZE_MAX ((size_t)64 << 20)
-#define DEPTH_MAX       64u
 #define FILES_MAX       1000000u
 
 /* ================= options ================= */
@@ -151,7 +150,7 @@ static mt_err find_files(struct files *f, const char *path, unsigned depth)
         add_file(f, path);
         return MT_OK;
     }
-    if (depth >= DEPTH_MAX)
+    if (depth >= FX_DEPTH_MAX)
         return MT_ELIMIT;
     struct files children = {0};
     mt_err err = list_folder(path, &children);
@@ -161,11 +160,8 @@ static mt_err find_files(struct files *f, const char *path, unsigned depth)
     return err;
 }
 
-static mt_err read_file(const char *path, struct buf *out)
+static mt_err read_stream(FILE *in, struct buf *out)
 {
-    FILE *in = fopen(path, "rb");
-    if (in == NULL)
-        return MT_EIO;
     size_t n = 1;
     while (n > 0) {
         uint8_t *room = buf_reserve(out, 1u << 16);
@@ -174,9 +170,18 @@ static mt_err read_file(const char *path, struct buf *out)
         n = fread(room, 1, 1u << 16, in);
         out->len += n;
     }
-    bool bad = ferror(in) != 0;
-    fclose(in);
-    return bad ? MT_EIO : buf_ok(out) ? MT_OK : MT_ELIMIT;
+    return ferror(in) != 0 ? MT_EIO : buf_ok(out) ? MT_OK : MT_ELIMIT;
+}
+
+mt_err fx_read_file(const char *path, struct buf *out)
+{
+    FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (in == NULL)
+        return MT_EIO;
+    mt_err err = read_stream(in, out);
+    if (in != stdin)
+        fclose(in);
+    return err;
 }
 
 struct suite_run {
@@ -194,9 +199,9 @@ static void run_file(void *ctx, size_t i)
     json_t *doc = NULL;
     buf_init(&text, FILE_SIZE_MAX);
     buf_init(&report, REPORT_SIZE_MAX);
-    mt_err err = read_file(path, &text);
+    mt_err err = fx_read_file(path, &text);
     if (err == MT_OK)
-        err = json_parse(buf_slice(&text), FILE_SIZE_MAX, DEPTH_MAX, &doc, &diag);
+        err = json_parse(buf_slice(&text), FILE_SIZE_MAX, FX_DEPTH_MAX, &doc, &diag);
     if (err == MT_OK && !json_is_object(doc))
         err = mt_fail(&diag, MT_EDECODE, "not a JSON object");
     if (err != MT_OK)
@@ -276,7 +281,12 @@ const char *fx_str(const json_t *obj, const char *key)
 
 bool fx_u256(const json_t *obj, const char *key, u256 *out)
 {
-    const char *s = fx_str(obj, key);
+    const json_t *value = json_object_get(obj, key);
+    const char *s = json_string_value(value);
+    if (json_is_integer(value) && json_integer_value(value) >= 0) {
+        *out = u256_from((uint64_t)json_integer_value(value));
+        return true;
+    }
     if (s == NULL)
         return false;
     if (strcmp(s, "0x") == 0) {
@@ -336,5 +346,48 @@ bool fx_blob_schedule(const json_t *config, struct chain_spec *spec)
             return false;
         spec->blobs[f] = p;
     }
+    return true;
+}
+
+/* ================= networks ================= */
+
+/* "FromToToAtTime15k", "BerlinToLondonAt5": To is active from there on, From before. */
+static bool parse_transition(const char *network, char from[32], char to[32],
+                             uint64_t *at)
+{
+    const char *mid = strstr(network, "To"), *end = strstr(network, "At");
+    if (mid == NULL || end == NULL || end < mid + 2 || mid - network > 31 ||
+        end - mid - 2 > 31)
+        return false;
+    mt_fmt(from, 32, "%.*s", (int)(mid - network), network);
+    mt_fmt(to, 32, "%.*s", (int)(end - mid - 2), mid + 2);
+    end += strncmp(end, "AtTime", 6) == 0 ? 6 : 2;
+    size_t len = strlen(end);
+    uint64_t unit = len > 0 && end[len - 1] == 'k' ? 1000 : 1;
+    u256 n;
+    if (u256_parse(end, unit == 1 ? len : len - 1, &n) != MT_OK || !u256_is_u64(n))
+        return false;
+    *at = n.w[0] * unit;
+    return true;
+}
+
+bool fx_network(const char *network, uint64_t chain_id, struct chain_spec *out)
+{
+    enum fork first, last;
+    char from[32], to[32];
+    uint64_t at;
+    if (network == NULL)
+        return false;
+    if (fork_parse(network, &last) == MT_OK) {
+        chain_spec_for_fork(last, chain_id, out);
+        return true;
+    }
+    if (!parse_transition(network, from, to, &at) || fork_parse(from, &first) != MT_OK ||
+        fork_parse(to, &last) != MT_OK || first >= last)
+        return false;
+    chain_spec_for_fork(last, chain_id, out);
+    for (unsigned f = (unsigned)first + 1; f <= (unsigned)last; f++)
+        if (out->fork_at[f] != FORK_NEVER)
+            out->fork_at[f] = at;
     return true;
 }

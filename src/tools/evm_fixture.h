@@ -46,7 +46,8 @@ void suite_case(struct suite *s, struct buf *report, const char *name, const cha
 
 /* ================= JSON values ================= */
 
-/* Members of obj: hex ("0x0b", "0x" is zero) or decimal numbers, bytes in the arena.
+/* Members of obj: hex ("0x0b", "0x" is zero) or decimal numbers,
+ * also as JSON integers, bytes in the arena.
  * False when absent or malformed. */
 bool fx_u256(const json_t *obj, const char *key, u256 *out);
 bool fx_u64(const json_t *obj, const char *key, uint64_t *out);
@@ -54,6 +55,15 @@ bool fx_hash(const json_t *obj, const char *key, hash32 *out);
 bool fx_address(const json_t *obj, const char *key, address *out);
 bool fx_bytes(const json_t *obj, const char *key, struct arena *arena, slice *out);
 const char *fx_str(const json_t *obj, const char *key); /* NULL when absent */
+
+/* The spec of a network by its name: a fork ("Cancun"), or a transition with its place
+ * ("BerlinToLondonAt5", "ShanghaiToCancunAtTime15k"). False for other names. */
+bool fx_network(const char *network, uint64_t chain_id, struct chain_spec *out);
+
+/* A whole file ("-": standard input) into out, up to its cap. MT_EIO or MT_ELIMIT. */
+mt_err fx_read_file(const char *path, struct buf *out);
+#define FX_FILE_SIZE_MAX ((size_t)256 << 20)
+#define FX_DEPTH_MAX     64u /* of JSON */
 
 /* The blob schedule of a fixture's config, over that of spec. */
 bool fx_blob_schedule(const json_t *config, struct chain_spec *spec);

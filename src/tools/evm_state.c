@@ -46,8 +46,11 @@ static mt_err parse_account(const char *key, json_t *value, struct arena *arena,
                             struct account_change *a)
 {
     MT_TRY(hex_decode_fixed(key, a->addr.b, sizeof a->addr.b));
-    if (!fx_u64(value, "nonce", &a->nonce) || !fx_u256(value, "balance", &a->balance) ||
-        !fx_bytes(value, "code", arena, &a->code))
+    bool has_nonce = json_object_get(value, "nonce") != NULL;
+    bool has_code = json_object_get(value, "code") != NULL;
+    if (!fx_u256(value, "balance", &a->balance) ||
+        (has_nonce && !fx_u64(value, "nonce", &a->nonce)) ||
+        (has_code && !fx_bytes(value, "code", arena, &a->code)))
         return MT_EDECODE;
     a->code_hash = keccak256(a->code.ptr, a->code.len);
     return parse_storage(json_object_get(value, "storage"), arena, a);
