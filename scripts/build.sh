@@ -12,5 +12,9 @@ debug | asan | tsan | clang) dir=build-$preset ;;
     exit 2
     ;;
 esac
-[ -f "$dir/build.ninja" ] || step "configure $preset" cmake --preset "$preset"
+# Configured anew when Criterion came after the last time, so that the unit tests appear.
+if [ ! -f "$dir/build.ninja" ] || { pkg-config --exists criterion &&
+    ! grep -q '^CRITERION_FOUND:INTERNAL=1' "$dir/CMakeCache.txt"; }; then
+    step "configure $preset" cmake --preset "$preset"
+fi
 step "build $preset" ninja -C "$dir" "$@"

@@ -272,6 +272,10 @@ for suite in "${chosen[@]}"; do
     set +e
     "suite_$suite"
     set -e
+    if [ $((ran_p + ran_f + ran_s)) -eq 0 ]; then
+        echo "     FAILED $suite: nothing ran"
+        fail
+    fi
     passed=$((passed + ran_p))
     failed=$((failed + ran_f))
     skipped=$((skipped + ran_s))
