@@ -127,6 +127,23 @@ static void dev_defaults(struct config *c)
     config_command_default(c, OPT_txpool_sender_max, "20000");
 }
 
+/* A public network by name is refused: dev's methods change its state at will. A genesis file
+ * of one's own (a path) may be anything. */
+static mt_err dev_networks_ok(struct cli *cli, const char *const *words, size_t num)
+{
+    for (size_t i = 0; i < num; i++) {
+        size_t len = strlen(words[i]);
+        bool is_path = strchr(words[i], '/') != NULL ||
+                       (len > 5 && strcmp(words[i] + len - 5, ".json") == 0);
+        if (!is_path && (len < 4 || strcmp(words[i] + len - 4, "-dev") != 0))
+            return mt_fail(&cli->diag, MT_EINVAL,
+                           "dev: %.64s is not a dev network; take andromeda-dev or "
+                           "hyperion-dev, or metisd run",
+                           words[i]);
+    }
+    return MT_OK;
+}
+
 int cmd_dev(struct cli *cli)
 {
     static const char *const both[] = {"andromeda-dev", "hyperion-dev", NULL};
@@ -138,8 +155,8 @@ int cmd_dev(struct cli *cli)
         num = 2;
     }
     struct node *n = node_new(cli, true);
-    mt_err err = MT_OK;
-    if (n->datadir[0] == 0) {
+    mt_err err = dev_networks_ok(cli, words, num);
+    if (err == MT_OK && n->datadir[0] == 0) {
         err = files_temp_dir(&n->temp_dir, &cli->diag);
         n->datadir = n->temp_dir.s;
     }

@@ -235,6 +235,9 @@ await check('run: follows without --sequencer, the genesis is that of dev', asyn
   assert.equal(await twin.stop(), 0)
   assert.equal(await node.stop(), 0)
 })
+await check('dev: a public network is refused', () => {
+  refused(metisd('dev', '--network', 'andromeda'), 1, 'andromeda is not a dev network')
+})
 await check('every network in conf/ starts', async () => {
   const names = ['andromeda', 'andromeda-sepolia', 'hyperion-testnet']
   const node = await startMetisd(opt.bin, ['run', ...names.flatMap((n) => ['--network', n]),
