@@ -7,7 +7,6 @@
 #define ESTIMATE_RUNS_MAX 64u
 #define TX_GAS            21000u
 #define OSAKA_TX_GAS_MAX  16777216u /* EIP-7825 */
-#define ITEMS_MAX         10000u
 
 /* What a call runs in. */
 struct call_env {
@@ -16,230 +15,6 @@ struct call_env {
     struct rules rules;
     struct state_delta patch;
 };
-
-/* ---- the transaction object ---- */
-
-static bool opt_u256(struct call *c, size_t i, const json_t *o, const char *key,
-                     u256 *out, bool *has)
-{
-    const json_t *v = json_object_get(o, key);
-    if (v == NULL || json_is_null(v))
-        return true;
-    if (has != NULL)
-        *has = true;
-    return val_u256(c, i, v, out);
-}
-
-static bool opt_u64(struct call *c, size_t i, const json_t *o, const char *key,
-                    uint64_t *out, bool *has)
-{
-    const json_t *v = json_object_get(o, key);
-    if (v == NULL || json_is_null(v))
-        return true;
-    if (has != NULL)
-        *has = true;
-    return val_u64(c, i, v, out);
-}
-
-static bool opt_address(struct call *c, size_t i, const json_t *o, const char *key,
-                        address *out, bool *has)
-{
-    const json_t *v = json_object_get(o, key);
-    if (v == NULL || json_is_null(v))
-        return true;
-    if (has != NULL)
-        *has = true;
-    return val_address(c, i, v, out);
-}
-
-static bool too_many(struct call *c, size_t i)
-{
-    call_fail(c, RPC_PARAMS, "invalid argument %zu: list too long or not a list", i);
-    return false;
-}
-
-static bool hash_list(struct call *c, size_t i, const json_t *list, const hash32 **out,
-                      size_t *num)
-{
-    *num = json_array_size(list);
-    hash32 *h = arena_zalloc(c->arena, *num + 1, sizeof(*h));
-    if ((list != NULL && !json_is_array(list)) || *num > ITEMS_MAX || h == NULL)
-        return too_many(c, i);
-    for (size_t k = 0; k < *num; k++)
-        if (!val_hash(c, i, json_array_get(list, k), &h[k]))
-            return false;
-    *out = h;
-    return true;
-}
-
-static bool access_list(struct call *c, size_t i, const json_t *list, struct tx *tx)
-{
-    size_t n = json_array_size(list);
-    struct access_entry *e = arena_zalloc(c->arena, n + 1, sizeof(*e));
-    if (!json_is_array(list) || n > ITEMS_MAX || e == NULL)
-        return too_many(c, i);
-    for (size_t k = 0; k < n; k++) {
-        const json_t *o = json_array_get(list, k);
-        if (!val_address(c, i, json_object_get(o, "address"), &e[k].addr) ||
-            !hash_list(c, i, json_object_get(o, "storageKeys"), &e[k].slots,
-                       &e[k].slot_num))
-            return false;
-    }
-    tx->access_list = e;
-    tx->access_num = n;
-    tx->type = TX_ACCESS_LIST;
-    return true;
-}
-
-static bool auth_list(struct call *c, size_t i, const json_t *list, struct tx *tx)
-{
-    size_t n = json_array_size(list);
-    struct authorization *a = arena_zalloc(c->arena, n + 1, sizeof(*a));
-    if (!json_is_array(list) || n > ITEMS_MAX || a == NULL)
-        return too_many(c, i);
-    for (size_t k = 0; k < n; k++) {
-        const json_t *o = json_array_get(list, k);
-        uint64_t parity = 0;
-        if (!opt_u256(c, i, o, "chainId", &a[k].chain_id, NULL) ||
-            !val_address(c, i, json_object_get(o, "address"), &a[k].addr) ||
-            !opt_u64(c, i, o, "nonce", &a[k].nonce, NULL) ||
-            !opt_u64(c, i, o, "yParity", &parity, NULL) ||
-            !opt_u256(c, i, o, "r", &a[k].r, NULL) ||
-            !opt_u256(c, i, o, "s", &a[k].s, NULL))
-            return false;
-        a[k].y_parity = (uint8_t)(parity > 255 ? 255 : parity);
-    }
-    tx->auths = a;
-    tx->auth_num = n;
-    return true;
-}
-
-static bool call_data(struct call *c, size_t i, const json_t *o, struct tx *tx)
-{
-    const json_t *data = json_object_get(o, "data");
-    const json_t *input = json_object_get(o, "input");
-    slice other;
-    if (json_is_null(data))
-        data = NULL;
-    if (json_is_null(input))
-        input = NULL;
-    if (input == NULL && data == NULL)
-        return true;
-    if (!val_data(c, i, input != NULL ? input : data, &tx->data))
-        return false;
-    if (input == NULL || data == NULL)
-        return true;
-    if (!val_data(c, i, data, &other))
-        return false;
-    if (!slice_eq(other, tx->data)) {
-        call_fail(
-            c, RPC_PARAMS,
-            "invalid argument %zu: both \"data\" and \"input\" are set and not equal. "
-            "Please use \"input\" to pass transaction call data",
-            i);
-        return false;
-    }
-    return true;
-}
-
-static bool call_fees(struct call *c, size_t i, const json_t *o, struct call_tx *t)
-{
-    struct tx *tx = &t->tx;
-    bool has_tip = false, has_cap = false;
-    if (!opt_u256(c, i, o, "gasPrice", &tx->gas_price, &t->has_price) ||
-        !opt_u256(c, i, o, "maxFeePerGas", &tx->max_fee, &has_cap) ||
-        !opt_u256(c, i, o, "maxPriorityFeePerGas", &tx->max_priority_fee, &has_tip) ||
-        !opt_u256(c, i, o, "maxFeePerBlobGas", &tx->max_fee_per_blob_gas,
-                  &t->has_blob_fee))
-        return false;
-    t->has_fees = has_tip || has_cap;
-    if (t->has_price && t->has_fees) {
-        call_fail(c, RPC_SERVER,
-                  "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) "
-                  "specified");
-        return false;
-    }
-    if (t->has_price)
-        tx->max_fee = tx->max_priority_fee = tx->gas_price;
-    if (has_tip && !has_cap)
-        tx->max_fee = u256_add(u256_add(c->view->next_base_fee, c->view->next_base_fee),
-                               tx->max_priority_fee);
-    if (has_cap && u256_lt(tx->max_fee, tx->max_priority_fee)) {
-        call_fail(c, RPC_SERVER, "maxFeePerGas (%s) < maxPriorityFeePerGas (%s)",
-                  u256_dec(tx->max_fee).s, u256_dec(tx->max_priority_fee).s);
-        return false;
-    }
-    return true;
-}
-
-static bool call_lists(struct call *c, size_t i, const json_t *o, struct call_tx *t)
-{
-    struct tx *tx = &t->tx;
-    const json_t *access = json_object_get(o, "accessList");
-    const json_t *blobs = json_object_get(o, "blobVersionedHashes");
-    const json_t *auths = json_object_get(o, "authorizationList");
-    if (access != NULL && !json_is_null(access) && !access_list(c, i, access, tx))
-        return false;
-    if (t->has_fees)
-        tx->type = TX_DYNAMIC_FEE;
-    if (blobs != NULL && !json_is_null(blobs)) {
-        if (!hash_list(c, i, blobs, &tx->blob_hashes, &tx->blob_num))
-            return false;
-        tx->type = TX_BLOB;
-    }
-    if (auths != NULL && !json_is_null(auths)) {
-        if (!auth_list(c, i, auths, tx))
-            return false;
-        tx->type = TX_SET_CODE;
-    }
-    return true;
-}
-
-/* A stated type counts where the fields leave it open. */
-static bool call_type(struct call *c, size_t i, const json_t *o, struct call_tx *t)
-{
-    uint64_t type = 0;
-    if (!opt_u64(c, i, o, "type", &type, &t->has_type))
-        return false;
-    if (type > TX_SET_CODE) {
-        call_fail(c, RPC_PARAMS, "invalid argument %zu: transaction type not supported",
-                  i);
-        return false;
-    }
-    if (t->has_type && t->tx.type < TX_DYNAMIC_FEE && type <= TX_DYNAMIC_FEE &&
-        type > (uint64_t)t->tx.type)
-        t->tx.type = (enum tx_type)type;
-    return true;
-}
-
-bool arg_tx(struct call *c, size_t i, struct call_tx *t)
-{
-    const json_t *o = arg(c, i);
-    struct tx *tx = &t->tx;
-    uint64_t chain_id = chain_spec_of(c->rpc->opt.chain)->chain_id;
-    *t = (struct call_tx){0};
-    if (!json_is_object(o)) {
-        call_fail(c, RPC_PARAMS, "invalid argument %zu: not an object", i);
-        return false;
-    }
-    tx->chain_id = chain_id;
-    if (!opt_address(c, i, o, "from", &tx->from, NULL) ||
-        !opt_address(c, i, o, "to", &tx->to, &tx->has_to) ||
-        !opt_u64(c, i, o, "gas", &tx->gas, &t->has_gas) ||
-        !opt_u256(c, i, o, "value", &tx->value, NULL) ||
-        !opt_u64(c, i, o, "nonce", &tx->nonce, &t->has_nonce) ||
-        !opt_u64(c, i, o, "chainId", &tx->chain_id, &t->has_chain_id) ||
-        !call_data(c, i, o, tx) || !call_fees(c, i, o, t) || !call_lists(c, i, o, t))
-        return false;
-    if (tx->chain_id != chain_id) {
-        call_fail(c, RPC_SERVER, "chainId does not match node's (have=%llu, want=%llu)",
-                  (unsigned long long)tx->chain_id, (unsigned long long)chain_id);
-        return false;
-    }
-    tx->has_chain_id = true;
-    tx->has_from = true;
-    return call_type(c, i, o, t);
-}
 
 /* ---- overrides ---- */
 
@@ -262,10 +37,10 @@ static bool override_slots(struct call *c, size_t i, const json_t *map,
     json_t *value;
     size_t n = json_object_size(map);
     if (!json_is_object(map) || n > ITEMS_MAX)
-        return too_many(c, i);
+        return list_refused(c, i);
     a->slots = arena_zalloc(c->arena, n + 1, sizeof(*a->slots));
     if (a->slots == NULL)
-        return too_many(c, i);
+        return list_refused(c, i);
     json_object_foreach((json_t *)(uintptr_t)map, name, value)
     {
         struct slot_change *s = &a->slots[a->slot_num];
@@ -282,7 +57,7 @@ static bool override_slots(struct call *c, size_t i, const json_t *map,
     qsort(a->slots, a->slot_num, sizeof(*a->slots), slot_cmp);
     for (size_t k = 1; k < a->slot_num; k++)
         if (hash32_eq(&a->slots[k].slot, &a->slots[k - 1].slot))
-            return too_many(c, i);
+            return list_refused(c, i);
     return true;
 }
 
@@ -338,10 +113,10 @@ static bool state_overrides(struct call *c, size_t i, const json_t *map,
         return true;
     size_t n = json_object_size(map);
     if (!json_is_object(map) || n > ITEMS_MAX)
-        return too_many(c, i);
+        return list_refused(c, i);
     out->accounts = arena_zalloc(c->arena, n + 1, sizeof(*out->accounts));
     if (out->accounts == NULL)
-        return too_many(c, i);
+        return list_refused(c, i);
     json_object_foreach((json_t *)(uintptr_t)map, name, value)
     {
         struct account_change *a = &out->accounts[out->account_num];
@@ -356,7 +131,7 @@ static bool state_overrides(struct call *c, size_t i, const json_t *map,
     qsort(out->accounts, out->account_num, sizeof(*out->accounts), account_cmp);
     for (size_t k = 1; k < out->account_num; k++)
         if (address_eq(&out->accounts[k].addr, &out->accounts[k - 1].addr))
-            return too_many(c, i);
+            return list_refused(c, i);
     return true;
 }
 
@@ -503,29 +278,99 @@ static enum call_status fail_halt(struct call *c, const struct tx_outcome *o)
     return call_fail(c, RPC_SERVER, "%s", vm_halt_text(o->halt));
 }
 
+/* ---- short calls on the loop ---- Handing a call to a reader and back costs several
+ * times what a short one takes. A call of a function that was short lately runs on the
+ * loop; one to an account without code always is. A contract may change its mind: such
+ * a call is stopped after a slice and begins again on a reader, and for a while
+ * nothing more runs here. */
+
+#define CHEAP_NS      60000u
+#define SLICE_NS      1000000u
+#define SLOW_NS       300000u
+#define INLINE_OFF_NS 10000000000u
+#define CHEAP_BATCH   8u
+
+/* Function and size of the arguments of a call to a contract. */
+static uint64_t cheap_key(const struct rpc *r, const struct tx *tx)
+{
+    uint64_t seed = (uint64_t)(uintptr_t)r, k = 0xcbf29ce484222325u ^ seed;
+    for (size_t i = 0; i < 20; i++)
+        k = (k ^ tx->to.b[i]) * 0x100000001b3u;
+    for (size_t i = 0; i < 4 && i < tx->data.len; i++)
+        k = (k ^ tx->data.ptr[i]) * 0x100000001b3u;
+    k = (k ^ tx->data.len) * 0x100000001b3u;
+    return k | 1;
+}
+
+void cheap_note(struct rpc *r, uint64_t key, uint64_t ns)
+{
+    struct cheap *e = &r->cheap[(key >> 20) % CHEAP_SLOTS];
+    if (e->key != key)
+        *e = (struct cheap){.key = key, .ns = ns};
+    else
+        e->ns = ns > e->ns ? ns : (3 * e->ns + ns) / 4;
+}
+
+/* True when this call may be tried on the loop. */
+static bool short_call(struct call *c, const struct call_tx *t, struct chain_state *s)
+{
+    struct rpc *r = c->rpc;
+    struct account a;
+    bool exists;
+    if (arg(c, 2) != NULL || arg(c, 3) != NULL || !t->tx.has_to ||
+        t->tx.type != TX_LEGACY || t->tx.data.len > 4096 ||
+        c->req->call_num > CHEAP_BATCH || c->start_ns < r->inline_off_ns)
+        return false;
+    c->cheap_key = cheap_key(r, &t->tx);
+    const struct cheap *e = &r->cheap[(c->cheap_key >> 20) % CHEAP_SLOTS];
+    if (e->key == c->cheap_key)
+        return e->ns < CHEAP_NS;
+    return !vm_is_precompile(&c->view->rules, &t->tx.to) &&
+           s->reader.account(s->reader.ctx, &t->tx.to, &a, &exists) == MT_OK &&
+           hash32_eq(&a.code_hash, &KECCAK_EMPTY);
+}
+
+static enum call_status call_run(struct call *c, struct call_tx *t, struct chain_state *s)
+{
+    struct call_env env = {0};
+    struct tx_outcome o;
+    struct mt_diag diag = {0};
+    if (!env_open(c, s, 2, arg(c, 2), arg(c, 3), &env))
+        return CALL_DONE;
+    uint64_t cap = c->rpc->opt.call_gas_max;
+    if (!t->has_gas || (cap > 0 && t->tx.gas > cap))
+        t->tx.gas = cap > 0 ? cap : UINT64_MAX / 2;
+    mt_err err = run(c, &env, &t->tx, flags_of(&t->tx) | EXEC_SKIP_L1_FEE, &o, &diag);
+    if (err == MT_ECANCELED && !c->on_reader)
+        return CALL_TO_READER;
+    if (err != MT_OK)
+        return fail_run(c, err, &t->tx, &o, &diag);
+    if (o.halt != VM_SUCCESS)
+        return fail_halt(c, &o);
+    json_hex(&c->out, o.output.ptr, o.output.len);
+    return CALL_DONE;
+}
+
 enum call_status m_call(struct call *c)
 {
     struct call_tx t;
     struct block_arg at;
     struct chain_state *s = NULL;
-    struct call_env env = {0};
-    struct tx_outcome o;
-    struct mt_diag diag = {0};
     if (!args_num(c, 1, 4) || !arg_tx(c, 0, &t) || !arg_block(c, 1, true, &at))
         return CALL_DONE;
     enum call_status st = call_state(c, &at, &s);
-    if (s == NULL || !env_open(c, s, 2, arg(c, 2), arg(c, 3), &env))
-        return st;
-    uint64_t cap = c->rpc->opt.call_gas_max;
-    if (!t.has_gas || (cap > 0 && t.tx.gas > cap))
-        t.tx.gas = cap > 0 ? cap : UINT64_MAX / 2;
-    mt_err err = run(c, &env, &t.tx, flags_of(&t.tx) | EXEC_SKIP_L1_FEE, &o, &diag);
-    if (err != MT_OK)
-        return fail_run(c, err, &t.tx, &o, &diag);
-    if (o.halt != VM_SUCCESS)
-        return fail_halt(c, &o);
-    json_hex(&c->out, o.output.ptr, o.output.len);
-    return CALL_DONE;
+    if (s == NULL || c->on_reader)
+        return s == NULL ? st : call_run(c, &t, s);
+    if (!short_call(c, &t, s))
+        return CALL_TO_READER;
+    uint64_t t0 = clock_mono_ns();
+    c->deadline_ns = t0 + SLICE_NS;
+    st = call_run(c, &t, s);
+    uint64_t ns = clock_mono_ns() - t0;
+    cheap_note(c->rpc, c->cheap_key, ns);
+    if (ns > SLOW_NS)
+        c->rpc->inline_off_ns = t0 + INLINE_OFF_NS;
+    return st;
 }
 
 /* ---- estimation ---- */

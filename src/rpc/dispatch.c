@@ -10,7 +10,6 @@
 #define KEEP_ARENA   (8u * 1024u * 1024u)
 #define DEPTH_MAX    64u
 #define ID_SIZE_MAX  1024u
-#define INLINE_ARENA (64u * 1024u * 1024u)
 
 /* ---- requests ---- */
 
@@ -241,6 +240,14 @@ bool call_should_stop(void *ctx)
     return c->rpc->stopping || clock_mono_ns() > c->deadline_ns;
 }
 
+static void loop_arena_reset(struct rpc *r)
+{
+    if (r->arena.size > KEEP_ARENA)
+        arena_fini(&r->arena);
+    else
+        arena_reset(&r->arena);
+}
+
 /* ---- readers ---- */
 
 /* Back on the loop. */
@@ -253,11 +260,13 @@ static void reader_back(struct task *task)
     head_view_drop(c->view);
     c->view = r->view;
     c->on_reader = false;
+    if (c->cheap_key != 0)
+        cheap_note(r, c->cheap_key, c->run_ns);
     c->arena = &r->arena;
     if (c->after != NULL && !c->failed) {
         call_begin(c);
         enum call_status st = c->after(c);
-        arena_reset(&r->arena);
+        loop_arena_reset(r);
         if (st == CALL_LATER)
             return;
     }
@@ -277,8 +286,9 @@ static void reader_run(struct job *job, unsigned worker_idx)
     struct call *c = (struct call *)job;
     struct rpc *r = c->rpc;
     c->arena = &r->reader_arenas[worker_idx];
-    c->deadline_ns = clock_mono_ns() + r->opt.call_timeout_ms * 1000000u;
-    if (clock_mono_ns() - c->start_ns > 4 * r->opt.call_timeout_ms * 1000000u) {
+    uint64_t t0 = clock_mono_ns();
+    c->deadline_ns = t0 + r->opt.call_timeout_ms * 1000000u;
+    if (t0 - c->start_ns > 4 * r->opt.call_timeout_ms * 1000000u) {
         call_fail(c, RPC_TIMEOUT, "the node is too busy: the call waited too long");
     } else {
         call_begin(c);
@@ -292,6 +302,7 @@ static void reader_run(struct job *job, unsigned worker_idx)
         arena_fini(c->arena);
     else
         arena_reset(c->arena);
+    c->run_ns = clock_mono_ns() - t0;
     c->task.run = reader_back;
     rpc_post(r, &c->task);
 }
@@ -375,10 +386,10 @@ static void run_call(struct call *c, const json_t *obj)
         if (!json_is_array(c->params))
             c->params = NULL;
         enum call_status st = CALL_TO_READER;
-        if (c->method->where == RPC_INLINE) {
+        if (c->method->where != RPC_READER) {
             call_begin(c);
             st = c->method->run(c);
-            arena_reset(&r->arena);
+            loop_arena_reset(r);
         }
         if (st == CALL_TO_READER)
             to_reader(c);

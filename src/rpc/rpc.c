@@ -218,17 +218,17 @@ void rpc_free(struct rpc *r)
 
 void rpc_write_docs(struct buf *out)
 {
+    static const char *const places[] = {
+        [RPC_INLINE] = "loop", [RPC_READER] = "reader", [RPC_EITHER] = "loop or reader"};
     sort_once();
-    buf_put_str(out,
-                "# JSON-RPC methods\n"
-                "Generated from src/rpc/methods.def. INLINE calls run on the event "
-                "loop, READER calls on the reader threads with a snapshot, a gas cap "
-                "and a time limit of their own.\n\n"
-                "| method | place | cost | what it does |\n|---|---|---|---|\n");
+    buf_put_str(
+        out, "# JSON-RPC methods\n"
+             "Generated from src/rpc/methods.def. Calls on the loop are short; those on "
+             "a reader have a snapshot, a memory cap and a time limit of their own.\n\n"
+             "| method | place | cost | what it does |\n|---|---|---|---|\n");
     for (size_t i = 0; i < rpc_method_num; i++)
         buf_printf(out, "| %s | %s | %u | %s |\n", sorted[i]->name,
-                   sorted[i]->where == RPC_INLINE ? "inline" : "reader", sorted[i]->cost,
-                   sorted[i]->help);
+                   places[sorted[i]->where], sorted[i]->cost, sorted[i]->help);
     buf_put_str(out, "\n## Error codes\n| code | meaning |\n|---|---|\n");
 #define X(name, code, text) buf_printf(out, "| %d | %s |\n", code, text);
     RPC_ERRORS(X)

@@ -2,7 +2,7 @@
  *   rpc.c       options, table, life
  *   dispatch.c  bodies -> calls -> replies; readers; completion
  *   params.c    parameters        wire.c   JSON forms of chain values
- *   state.c block.c fee.c call.c logs.c send.c sub.c misc.c dev.c   the methods */
+ *   state.c block.c fee.c call.c call_args.c logs.c send.c sub.c misc.c dev.c: methods */
 #ifndef METIS_RPC_INT_H
 #define METIS_RPC_INT_H
 
@@ -29,7 +29,8 @@ enum rpc_code {
 #undef RPC_CODE_ENUM
 };
 
-enum rpc_where { RPC_INLINE, RPC_READER };
+/* EITHER: begins on the loop and goes to a reader when it turns out to be long. */
+enum rpc_where { RPC_INLINE, RPC_READER, RPC_EITHER };
 
 /* What a handler did: finished (result or error written), handed the call on, or asks
  * to be run again on a reader. */
@@ -68,9 +69,11 @@ struct call {
     uint64_t start_ns;
     /* Runs on the loop after a reader is done, when set and nothing failed. */
     rpc_handler *after;
-    u256 tip;      /* suggested, for readers that must know it */
-    uint64_t gas;  /* between the stages of a handler */
-    void *handoff; /* likewise; one allocation, freed with the call */
+    u256 tip;           /* suggested, for readers that must know it */
+    uint64_t gas;       /* between the stages of a handler */
+    uint64_t cheap_key; /* eth_call: what its duration is remembered under; 0: nothing */
+    uint64_t run_ns;    /* on a reader */
+    void *handoff;      /* likewise; one allocation, freed with the call */
 };
 
 struct request {
@@ -90,6 +93,14 @@ struct request {
 struct sub;
 struct filter;
 struct dev;
+
+#define CHEAP_SLOTS 1024u
+
+/* How long calls of one function took lately: those known as short run on the loop. */
+struct cheap {
+    uint64_t key;
+    uint64_t ns;
+};
 
 struct rpc {
     struct rpc_options opt;
@@ -111,7 +122,9 @@ struct rpc {
     struct filter *filters;
     unsigned filter_num;
     struct dev *dev;
-    u256 tip; /* suggested, for tip_at */
+    struct cheap cheap[CHEAP_SLOTS];
+    uint64_t inline_off_ns; /* no calls on the loop until then: one took too long */
+    u256 tip;               /* suggested, for tip_at */
     hash32 tip_at;
 };
 
@@ -193,15 +206,29 @@ void wire_access_list(struct json_out *j, const struct access_entry *list, size_
 /* EIP-55. */
 void wire_checksum(const address *a, char out[43]);
 
-/* ---- call.c ---- */
+/* ---- call.c, call_args.c ---- */
 struct call_tx { /* a transaction as eth_call and friends take it */
     struct tx tx;
     bool has_gas, has_nonce, has_price, has_fees, has_chain_id, has_blob_fee, has_type;
 };
 bool arg_tx(struct call *c, size_t i, struct call_tx *out);
+/* A field of an object in parameter i, left alone when absent or null; has may be
+ * NULL. */
+bool opt_u256(struct call *c, size_t i, const json_t *o, const char *key, u256 *out,
+              bool *has);
+bool opt_u64(struct call *c, size_t i, const json_t *o, const char *key, uint64_t *out,
+             bool *has);
+bool opt_address(struct call *c, size_t i, const json_t *o, const char *key, address *out,
+                 bool *has);
+/* Fails the call: parameter i holds a list that is none, or too long. False. */
+bool list_refused(struct call *c, size_t i);
+#define ITEMS_MAX 10000u
 /* Gas that suffices; writes no result. False after an error was written. */
 bool estimate_gas(struct call *c, struct call_tx *t, struct chain_state *state,
                   const json_t *overrides, uint64_t *out);
+
+/* Loop thread: a call under this key took so long on a reader. */
+void cheap_note(struct rpc *r, uint64_t key, uint64_t ns);
 
 /* ---- fee.c ---- */
 u256 suggest_tip(struct call *c);

@@ -157,6 +157,26 @@ Test(rpc_calls, how_calls_end, .init = setup, .fini = teardown)
              "insufficient funds");
 }
 
+/* A contract that is short at first (and so runs on the loop) and then never ends: the
+ * call moves to a reader and runs out of gas there. Code: JUMPI to an endless loop
+ * when slot 0 is set, else STOP. */
+Test(rpc_calls, calls_that_change_their_mind, .init = setup, .fini = teardown)
+{
+    static const char params[] =
+        "[{\"to\":\"0x00000000000000000000000000000000000000cc\"}]";
+    call(&f, "hardhat_setCode",
+         "[\"0x00000000000000000000000000000000000000cc\",\"0x600054600757005b600756\"]");
+    for (int i = 0; i < 5; i++)
+        CONTAINS(call(&f, "eth_call", params), "\"result\":\"0x\"");
+    call(&f, "hardhat_setStorageAt",
+         "[\"0x00000000000000000000000000000000000000cc\",\"0x0\",\"0x1\"]");
+    for (int i = 0; i < 3; i++)
+        CONTAINS(call(&f, "eth_call", params), "\"message\":\"out of gas\"");
+    call(&f, "hardhat_setStorageAt",
+         "[\"0x00000000000000000000000000000000000000cc\",\"0x0\",\"0x0\"]");
+    CONTAINS(call(&f, "eth_call", params), "\"result\":\"0x\"");
+}
+
 Test(rpc_calls, overrides, .init = setup, .fini = teardown)
 {
     /* SLOAD(0) with state and stateDiff */
