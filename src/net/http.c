@@ -221,6 +221,7 @@ static unsigned on_head(void *ctx, const struct http_in_head *head, bool *upgrad
     struct http_request *r = &c->req;
     r->method = head->method;
     r->keep_alive = head->keep_alive;
+    r->version_10 = head->version_10;
     r->path_len = MT_MIN(head->path.len, sizeof(r->path));
     memcpy(r->path, head->path.ptr, r->path_len);
     if (!r->host_seen && !head->version_10)
@@ -280,6 +281,7 @@ static uint64_t open_slot(struct conn *c)
     struct slot *slot = &c->slots[id % NET_PIPELINE_MAX];
     slot->done = false;
     slot->close = !c->req.keep_alive;
+    slot->say_keep = c->req.keep_alive && c->req.version_10;
     slot->type = NULL;
     slot->cors = cors_value(c);
     return id;
@@ -364,6 +366,8 @@ static void put_reply(struct conn *c, const struct slot *slot, struct buf *body)
         n += mt_fmt(head + n, sizeof(head) - n, "Sec-WebSocket-Version: 13\r\n");
     if (slot->close)
         n += mt_fmt(head + n, sizeof(head) - n, "Connection: close\r\n");
+    else if (slot->say_keep)
+        n += mt_fmt(head + n, sizeof(head) - n, "Connection: keep-alive\r\n");
     n += mt_fmt(head + n, sizeof(head) - n, "\r\n");
     conn_put(c, head, n);
     conn_put_buf(c, body);

@@ -64,7 +64,8 @@ struct chunk {
 
 struct slot { /* an unanswered request of an HTTP connection */
     bool done;
-    bool close; /* the connection ends after this one */
+    bool close;    /* the connection ends after this one */
+    bool say_keep; /* HTTP/1.0 must be told that it does not */
     uint16_t status;
     const char *type;
     const char *cors;
@@ -76,7 +77,7 @@ enum conn_phase { CONN_IDLE, CONN_HEAD, CONN_BODY };
 struct http_request { /* what is kept of the request being read */
     enum http_in_method method;
     bool keep_alive, ctype_ok, host_seen, host_ok, expect, ws_upgrade, ws_version;
-    bool connection_upgrade;
+    bool connection_upgrade, version_10;
     int origin; /* -1: none sent, -2: not allowed, else index into opt->cors */
     char path[NET_PATH_KEEP];
     size_t path_len;

@@ -1,6 +1,7 @@
-/* The server over real sockets on loopback: what it accepts, what it refuses and how, the
- * order of replies, WebSocket frames, limits, and stopping. Each test drives the loop itself;
- * the client side is plain non-blocking sockets. Expected bytes follow RFC 9112 and 6455. */
+/* The server over real sockets on loopback: what it accepts, what it refuses and how,
+ * the order of replies, WebSocket frames, limits, and stopping. Each test drives the
+ * loop itself; the client side is plain non-blocking sockets. Expected bytes follow
+ * RFC 9112 and 6455. */
 #include "metis/net.h"
 
 #include <arpa/inet.h>
@@ -147,7 +148,8 @@ static void put_text(struct fixture *f, int fd, const char *text)
     put(f, fd, text, strlen(text));
 }
 
-/* What has come in until `want` bytes are there, the peer closed (*eof), or 3 s went by. */
+/* What has come in until `want` bytes are there, the peer closed (*eof), or 3 s went
+ * by. */
 static size_t get(struct fixture *f, int fd, char *out, size_t size, size_t want,
                   bool *eof)
 {
@@ -170,7 +172,8 @@ static size_t get(struct fixture *f, int fd, char *out, size_t size, size_t want
     return n;
 }
 
-/* One exchange on a connection of its own, read to its end or for as long as nothing comes. */
+/* One exchange on a connection of its own, read to its end or for as long as nothing
+ * comes. */
 static void exchange(struct fixture *f, const char *request, char *out, size_t size)
 {
     int fd = dial(f);
@@ -215,6 +218,20 @@ Test(net_http, post_is_echoed)
              HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\n[1,\r\n2\r\n2]\r\n0\r\n\r\n",
              got, sizeof(got));
     cr_expect_not_null(strstr(got, "\r\n\r\n[1,2]"));
+    finish(&f);
+}
+
+Test(net_http, version_1_0)
+{
+    struct fixture f;
+    char got[1024];
+    init(&f);
+    start(&f);
+    exchange(&f, "GET /livez HTTP/1.0\r\n\r\n", got, sizeof(got));
+    cr_expect_not_null(strstr(got, "Connection: close\r\n"));
+    exchange(&f, "GET /livez HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", got,
+             sizeof(got));
+    cr_expect_not_null(strstr(got, "Connection: keep-alive\r\n"));
     finish(&f);
 }
 
