@@ -60,12 +60,11 @@ u256 chain_difficulty(const struct rules *rules, uint64_t number, uint64_t times
     uint64_t delay = bomb_delay(rules->fork);
     uint64_t fake = number > delay ? number - delay : 0;
     uint64_t period = fake / 100000;
-    /* The yellow paper takes the maximum with the bomb added, the clients before it; they
-     * agree because the bomb only adds. */
-    d = u256_lt(d, least) ? least : d;
     if (period > 1)
         d = u256_add(d, u256_shl(U256_ONE, period - 2));
-    return d;
+    /* The maximum last, as the yellow paper and EIP-2 have it; some clients add the bomb
+     * after it, which no chain of valid blocks can tell. */
+    return u256_lt(d, least) ? least : d;
 }
 
 /* ---- parts of the check ---- */

@@ -27,6 +27,19 @@ static struct chain_spec ropsten(void)
     return spec;
 }
 
+/* Mainnet as far as it was known when the old cases were written. */
+static struct chain_spec old_mainnet(void)
+{
+    struct chain_spec spec;
+    chain_spec_for_fork(FORK_BYZANTIUM, 1, &spec);
+    spec.fork_at[FORK_HOMESTEAD] = 1150000;
+    spec.fork_at[FORK_DAO] = 1920000;
+    spec.fork_at[FORK_TANGERINE] = 2463000;
+    spec.fork_at[FORK_SPURIOUS] = 2675000;
+    spec.fork_at[FORK_BYZANTIUM] = 4370000;
+    return spec;
+}
+
 /* Ommers are told by a number, or by a hash that is not the empty list's; not at all
  * where the rule does not look at them. */
 static bool has_ommers(const json_t *test, bool *out)
@@ -93,8 +106,9 @@ static bool network_of_file(const char *path, char network[NAME_MAX_LEN],
     if (strncmp(name, "Custom", 6) == 0)
         name += 6;
     mt_fmt(network, NAME_MAX_LEN, "%.*s", (int)strcspn(name, "."), name);
-    *spec = ropsten();
-    return strcmp(network, "Ropsten") == 0 || fx_network(network, 1, spec);
+    *spec = strcmp(network, "Ropsten") == 0 ? ropsten() : old_mainnet();
+    return strcmp(network, "Ropsten") == 0 || strcmp(network, "MainNetwork") == 0 ||
+           fx_network(network, 1, spec);
 }
 
 static void run_forks(struct suite *s, const char *name, json_t *forks,
