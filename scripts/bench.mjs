@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { rpc, run, sleep, startMetisd } from '../tests/lib/metisd.mjs'
 
 const top = join(dirname(fileURLToPath(import.meta.url)), '..')
-const METISD = join(top, 'build/metisd')
-const BENCH = join(top, 'build/metis-bench')
+const METISD = process.env.METISD ?? join(top, 'build/metisd')
+const BENCH = process.env.METIS_BENCH ?? join(top, 'build/metis-bench')
 const LOAD = join(top, 'tests/clients/load.mjs')
 const ANVIL = join(top, 'tests/clients/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil')
 const args = process.argv.slice(2)
@@ -33,16 +33,28 @@ function report(bench, unit, own, peer, more = {}) {
   console.log(JSON.stringify(line))
 }
 
-async function startAnvil(extra = []) {
+// Silent, it does not print a line for each request; then readiness is asked for.
+async function startAnvil(silent) {
   const t0 = performance.now()
-  const child = spawn(ANVIL, ['--port', '18575', ...extra], { stdio: ['ignore', 'pipe', 'ignore'] })
-  const stop = () => new Promise((r) => { child.on('close', r); child.kill('SIGKILL') })
-  process.once('exit', () => child.kill('SIGKILL'))
-  await new Promise((resolve) => {
-    let text = ''
-    child.stdout.on('data', (d) => { text += d; if (text.includes('Listening on')) resolve() })
+  const url = 'http://127.0.0.1:18575'
+  const child = spawn(ANVIL, ['--port', '18575', ...(silent ? ['--silent'] : [])],
+    { stdio: ['ignore', 'pipe', 'ignore'] })
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  const stop = () => new Promise((r) => {
+    process.off('exit', kill)
+    child.on('close', r)
+    kill()
   })
-  return { child, stop, url: 'http://127.0.0.1:18575', readyMs: performance.now() - t0 }
+  if (silent) {
+    while (!(await rpc(url, 'eth_chainId').catch(() => null))) await sleep(20)
+  } else {
+    await new Promise((resolve) => {
+      let text = ''
+      child.stdout.on('data', (d) => { text += d; if (text.includes('Listening on')) resolve() })
+    })
+  }
+  return { child, stop, url, readyMs: performance.now() - t0 }
 }
 
 const rssMb = (pid) =>
@@ -68,7 +80,7 @@ const benches = {
     const peer = []
     for (let i = 0; i < 3; i++) {
       const node = await startMetisd(METISD, ['dev', '--rpc.port', '0'])
-      const anvil = await startAnvil()
+      const anvil = await startAnvil(true)
       await sleep(2000)
       own.push(rssMb(node.child.pid))
       peer.push(rssMb(anvil.child.pid))
@@ -112,7 +124,7 @@ async function rpcCpu(method, params) {
   const peer = []
   const rate = []
   const node = await startMetisd(METISD, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0'])
-  const anvil = await startAnvil(['--silent'].slice(1))
+  const anvil = await startAnvil(true)
   for (let i = 0; i < 5; i++) {
     for (const [list, url, pid] of [[own, node.networks[0].http, node.child.pid],
       [peer, anvil.url, anvil.child.pid]]) {
