@@ -24,7 +24,9 @@ const CLAIMS = [
   ['contracts', 'The bytecode in the genesis files is that of src/contracts', 'scripts/test.sh contracts', suite('contracts')],
   ['unit', 'Unit tests pass; each program links only what its module may use', 'scripts/test.sh unit', suite('unit')],
   ['fuzz', 'Decoders survive their fuzzing corpora', 'scripts/test.sh fuzz', suite('fuzz')],
-  ['state-tests', 'Executes the public state tests, Frontier to Osaka, to the exact root and logs', 'scripts/test.sh conformance', suite('conformance')],
+  ['state-tests', 'Executes the public state and blockchain tests, Frontier to Osaka, to the exact root and logs', 'scripts/test.sh conformance', suite('conformance')],
+  ['cli', 'Bad configuration, genesis, chain files, HTTP and JSON get a clear error that names the place; nothing half-done is kept', 'scripts/test.sh cli', suite('cli')],
+  ['life', 'Starts, answers health checks, stops in time, refuses what it must', 'scripts/test.sh life', suite('life')],
   ['rpc', 'Imports a chain through every fork from Homestead to BPO2 with the right head, and answers the execution-apis cases of its methods', 'scripts/test.sh rpc', suite('rpc')],
   ['clients', 'ethers, viem and cast work on both dev networks: ERC-20, Uniswap v2, events over HTTP and WebSocket, revert data; METIS as an ERC-20, fee vault, L1 data fee', 'scripts/test.sh clients', suite('clients')],
   ['crash', 'kill -9 under load loses nothing that was served; the recomputed root equals the header\'s', 'scripts/test.sh crash', suite('crash')],
@@ -84,6 +86,15 @@ if (args[0] === '--list') {
 } else if (args[0] === '--record') {
   if (args.length !== 3) throw new Error('usage: claims.sh --record ID TEXT')
   figures.set(known(args[1])[0], [args[2].replaceAll('|', '/'), stamp()])
+  write(figures)
+} else if (args[0] === '--from') {
+  // One whole run of scripts/test.sh gives the figure of every suite in it.
+  const log = readFileSync(args[1], 'utf8')
+  for (const [id, , command, take] of CLAIMS) {
+    if (!take || take === bench || command.includes('--full')) continue
+    const figure = take(log)
+    if (figure) figures.set(id, [figure, stamp()])
+  }
   write(figures)
 } else {
   let bad = 0
