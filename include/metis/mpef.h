@@ -184,6 +184,9 @@ const struct vm_reader *block_exec_reader(struct block_exec *be);
  * (vm_state_accessed). */
 const struct vm_state *block_exec_state(const struct block_exec *be);
 
+/* Request types of the newest fork. */
+#define EXEC_REQUESTS_MAX 8u
+
 struct block_exec_out {
     uint64_t gas_used;
     uint64_t blob_gas_used;
@@ -191,7 +194,11 @@ struct block_exec_out {
     struct receipt *receipts; /* one a valid transaction, in order */
     size_t receipt_num;
     hash32 receipts_root;
-    hash32 requests_hash;     /* EIP-7685, from Prague on */
+    hash32 requests_hash; /* EIP-7685, from Prague on */
+    /* the requests behind it: by type, each with its type byte first; only the types that
+     * have some */
+    slice requests[EXEC_REQUESTS_MAX];
+    size_t request_num;
     struct state_delta delta; /* of the whole block */
 };
 

@@ -130,7 +130,7 @@ mt_err block_exec_end(struct block_exec *be, const struct header *ommers,
         MT_TRY(withdrawals_apply(be->state, withdrawals, withdrawal_num));
     MT_TRY(exec_commit(be, &delta));
     if (rules->fork >= FORK_PRAGUE)
-        MT_TRY(requests_collect(be, &o.requests_hash, diag));
+        MT_TRY(requests_collect(be, &o, diag));
     MT_TRY(receipts_root(be, &o));
     MT_TRY(overlay_delta(&be->overlay, be->arena, &o.delta));
     *out = o;

@@ -100,7 +100,8 @@ mt_err system_begin(struct block_exec *be, struct state_delta *delta,
 
 /* EIP-7685: deposits from the receipts' logs, withdrawal and consolidation requests by
  * system calls; their hash. */
-mt_err requests_collect(struct block_exec *be, hash32 *hash, struct mt_diag *diag);
+mt_err requests_collect(struct block_exec *be, struct block_exec_out *out,
+                        struct mt_diag *diag);
 
 /* EIP-779, on be->state. */
 mt_err dao_fork(struct vm_state *s);

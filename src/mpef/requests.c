@@ -9,6 +9,8 @@
 
 enum { REQUEST_DEPOSIT, REQUEST_WITHDRAWAL, REQUEST_CONSOLIDATION, REQUEST_TYPES };
 
+_Static_assert(REQUEST_TYPES <= EXEC_REQUESTS_MAX, "a place for each type");
+
 static const address WITHDRAWALS = {{0x00, 0x00, 0x09, 0x61, 0xef, 0x48, 0x0e,
                                      0xb5, 0x5e, 0x80, 0xd1, 0x9a, 0xd8, 0x35,
                                      0x79, 0xa6, 0x4c, 0x00, 0x70, 0x02}};
@@ -89,7 +91,8 @@ static mt_err collect_by_call(struct block_exec *be, const address *to, const ch
     return MT_OK;
 }
 
-mt_err requests_collect(struct block_exec *be, hash32 *hash, struct mt_diag *diag)
+mt_err requests_collect(struct block_exec *be, struct block_exec_out *out,
+                        struct mt_diag *diag)
 {
     struct buf list[REQUEST_TYPES];
     uint8_t digests[REQUEST_TYPES * 32];
@@ -110,7 +113,8 @@ mt_err requests_collect(struct block_exec *be, hash32 *hash, struct mt_diag *dia
             continue; /* the type alone */
         be->in.crypto->sha256(list[i].ptr, list[i].len, digests + len);
         len += 32;
+        out->requests[out->request_num++] = buf_slice(&list[i]);
     }
-    be->in.crypto->sha256(digests, len, hash->b);
+    be->in.crypto->sha256(digests, len, out->requests_hash.b);
     return MT_OK;
 }
