@@ -25,6 +25,10 @@ static const struct {
      "suitetest [--json] [--run REGEX] [--fork NAME] [--jobs N] PATH..."},
     {"rlptest", evm_rlptest_main,
      "rlptest [--json] [--run REGEX] [--fork NAME] [--jobs N] PATH..."},
+    {"t8n", evm_t8n_main,
+     "t8n [--input.alloc F] [--input.env F] [--input.txs F] [--output.basedir D]\n"
+     "                [--output.alloc F] [--output.result F] [--output.body F]\n"
+     "                [--state.fork NAME] [--state.chainid N] [--state.reward N]"},
     {"run", evm_run_main,
      "run [--code HEX | --codefile FILE] [--input HEX] [--gas N] [--fork NAME] "
      "[--bench]\n"

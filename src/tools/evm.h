@@ -11,5 +11,6 @@ int evm_trietest_main(int argc, char **argv);
 int evm_difficultytest_main(int argc, char **argv);
 int evm_suitetest_main(int argc, char **argv);
 int evm_rlptest_main(int argc, char **argv);
+int evm_t8n_main(int argc, char **argv); /* statuses as geth's: evm_t8n.h */
 
 #endif

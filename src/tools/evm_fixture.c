@@ -330,6 +330,32 @@ bool fx_bytes(const json_t *obj, const char *key, struct arena *arena, slice *ou
     return true;
 }
 
+bool fx_access_list(const json_t *list, struct arena *arena, struct tx *tx)
+{
+    size_t n = json_array_size(list);
+    struct access_entry *e = arena_zalloc(arena, n + 1, sizeof *e);
+    for (size_t i = 0; i < n && e != NULL; i++) {
+        const json_t *each = json_array_get(list, i);
+        const json_t *keys = json_object_get(each, "storageKeys");
+        if (keys == NULL)
+            keys = json_object_get(each, "storage_keys");
+        size_t m = json_array_size(keys);
+        hash32 *slots = arena_zalloc(arena, m + 1, sizeof *slots);
+        if (slots == NULL || !fx_address(each, "address", &e[i].addr))
+            return false;
+        for (size_t k = 0; k < m; k++) {
+            const char *text = json_string_value(json_array_get(keys, k));
+            if (text == NULL || hex_decode_fixed(text, slots[k].b, 32) != MT_OK)
+                return false;
+        }
+        e[i].slots = slots;
+        e[i].slot_num = m;
+    }
+    tx->access_list = e;
+    tx->access_num = n;
+    return e != NULL;
+}
+
 bool fx_blob_schedule(const json_t *config, struct chain_spec *spec)
 {
     json_t *schedule = json_object_get(config, "blobSchedule");

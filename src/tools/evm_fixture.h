@@ -65,6 +65,9 @@ mt_err fx_read_file(const char *path, struct buf *out);
 #define FX_FILE_SIZE_MAX ((size_t)256 << 20)
 #define FX_DEPTH_MAX     64u /* of JSON */
 
+/* A list of {address, storageKeys} into tx; absent is empty. */
+bool fx_access_list(const json_t *list, struct arena *arena, struct tx *tx);
+
 /* The blob schedule of a fixture's config, over that of spec. */
 bool fx_blob_schedule(const json_t *config, struct chain_spec *spec);
 

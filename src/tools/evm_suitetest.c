@@ -93,32 +93,6 @@ static bool parse_env(struct test *t)
     return ok;
 }
 
-static bool parse_access_list(const json_t *list, struct arena *arena, struct tx *tx)
-{
-    size_t n = json_array_size(list);
-    struct access_entry *e = arena_zalloc(arena, n + 1, sizeof *e);
-    for (size_t i = 0; i < n && e != NULL; i++) {
-        const json_t *each = json_array_get(list, i);
-        const json_t *keys = json_object_get(each, "storageKeys");
-        if (keys == NULL)
-            keys = json_object_get(each, "storage_keys");
-        size_t m = json_array_size(keys);
-        hash32 *slots = arena_zalloc(arena, m + 1, sizeof *slots);
-        if (slots == NULL || !fx_address(each, "address", &e[i].addr))
-            return false;
-        for (size_t k = 0; k < m; k++) {
-            const char *text = json_string_value(json_array_get(keys, k));
-            if (text == NULL || hex_decode_fixed(text, slots[k].b, 32) != MT_OK)
-                return false;
-        }
-        e[i].slots = slots;
-        e[i].slot_num = m;
-    }
-    tx->access_list = e;
-    tx->access_num = n;
-    return e != NULL;
-}
-
 /* Nobody signed it: only what execution reads is filled in. A cap above zero makes it an
  * EIP-1559 transaction. */
 static bool parse_tx(const json_t *doc, struct arena *arena, struct tx *tx)
@@ -129,7 +103,7 @@ static bool parse_tx(const json_t *doc, struct arena *arena, struct tx *tx)
         !fx_u64(doc, "gas_limit", &tx->gas) || !fx_u256(doc, "value", &tx->value) ||
         !fx_u256(doc, "gas_price", &tx->gas_price) ||
         !fx_bytes(doc, "data", arena, &tx->data) ||
-        !parse_access_list(json_object_get(doc, "access_list"), arena, tx))
+        !fx_access_list(json_object_get(doc, "access_list"), arena, tx))
         return false;
     tx->has_to = to != NULL && to[0] != 0 && strcmp(to, "0x") != 0;
     if (tx->has_to && !fx_address(doc, "to", &tx->to))
