@@ -178,6 +178,30 @@ suite_conformance() {
         esac
         tally "$archive $command" build/metis-evm "$command" "$part"
     done
+    conformance_basic build
+    if fixtures chain; then
+        tally "chain t8n" node tests/t8n/run.mjs --bin build/metis-evm \
+            --every $((full ? 1 : 20)) "$dir/eest/blockchain_tests"
+    fi
+    if fixtures state; then
+        tally "state t8n" node tests/t8n/run.mjs --bin build/metis-evm \
+            --every $((full ? 5 : 50)) "$dir/eest/state_tests"
+    fi
+}
+
+# conformance_basic FOLDER: the small archives with the programs of a build.
+conformance_basic() {
+    local evm=$1/metis-evm
+    tally "rlp" "$evm" rlptest tests/vectors/rlp
+    if fixtures basic; then
+        tally "transactions" "$evm" txtest "$dir/eth/TransactionTests"
+        tally "tries" "$evm" trietest "$dir/eth/TrieTests"
+        tally "difficulty" "$evm" difficultytest "$dir/eth/DifficultyTests" \
+            "$dir"/eth/BasicTests/difficulty*.json
+    fi
+    if fixtures mainnet; then
+        tally "mainnet" "$evm" suitetest "$dir/mainnet"
+    fi
 }
 
 suite_cli() {
@@ -227,6 +251,8 @@ suite_asan() {
         done
         tally "state tests" build-asan/metis-evm statetest "${part[@]}"
     fi
+    conformance_basic build-asan
+    tally "t8n statuses" node tests/t8n/run.mjs --bin build-asan/metis-evm
     if fixtures rpc; then
         tally "rpc cases" node tests/rpc/run.mjs --bin build-asan/metisd "$dir/rpc/tests"
     fi
