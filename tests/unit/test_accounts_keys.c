@@ -114,3 +114,27 @@ Test(accounts_keys, limit)
     cr_expect_eq(accounts_add(a, &key, NULL), MT_ELIMIT);
     accounts_free(a);
 }
+
+/* BasicTests/keyaddrtest.json (ethereum/tests, MIT licence): keys from a seed, and their
+ * addresses. Its signatures are left out: they do not recover to the addresses over any
+ * digest of the empty string (keccak256, sha256, zeros). */
+Test(accounts_keys, published_addresses)
+{
+    static const struct {
+        const char *seed, *key, *addr;
+    } cases[] = {
+        {"cow", "c85ef7d79691fe79573b1a7064c19c1a9819ebdbd1faaab1a8ec92344438aaf4",
+         "cd2a3d9f938e13cd947ec05abc7fe734df8dd826"},
+        {"horse", "c87f65ff3f271bf5dc8643484f66b200109caffe4bf98c4cb393dc35740b28c0",
+         "13978aee95f38490e9769c39b2773ed763d9cd5f"},
+    };
+    cr_assert_eq(crypto_init(), MT_OK);
+    for (size_t i = 0; i < MT_ARRAY_LEN(cases); i++) {
+        hash32 key = h32(cases[i].key), seeded;
+        address want = addr_of(cases[i].addr), got;
+        seeded = keccak256(cases[i].seed, strlen(cases[i].seed));
+        cr_expect(hash32_eq(&seeded, &key));
+        cr_assert_eq(secp_address(&key, &got), MT_OK);
+        cr_expect(address_eq(&got, &want));
+    }
+}

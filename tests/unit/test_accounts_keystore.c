@@ -1,5 +1,5 @@
 /* Key files against the published cases of ethereum/tests
- * (KeyStoreTests/basic_tests.json, MIT licence, the ones whose cost is moderate),
+ * (KeyStoreTests/basic_tests.json, MIT licence, all five),
  * malformed and hostile files, and the folder. */
 #include "accounts_int.h"
 
@@ -62,6 +62,16 @@ static const char evil_nonce[] =
     "\"cf6bfbcc77142a22c4a908784b4a16f1023a1d0e2aff404c20158fa4f1587177\",\"cipher\":"
     "\"aes-128-ctr\",\"version\":1},\"id\":\"abb67040-8dbe-0dad-fc39-2b082ef0ee5f\"}";
 
+/* An iv of which the first digit is zero. */
+static const char odd_iv[] =
+    "{\"version\":3,\"crypto\":{\"ciphertext\":\"ee75456c006b1e468133c5d2a91"
+    "6bacd3cf515ced4d9b021b5c59978007d1e87\",\"version\":1,\"kdf\":\"pbkdf2"
+    "\",\"kdfparams\":{\"dklen\":32,\"c\":262144,\"prf\":\"hmac-sha256\",\"salt\":"
+    "\"504490577620f64f43d73f29479c2cf0\"},\"mac\":\"196815708465de9af7504"
+    "144a1360d08874fc3c30bb0e648ce88fbc36830d35d\",\"cipherparams\":{\"iv"
+    "\":\"514ccc8c4fb3e60e5538e0cf1e27c233\"},\"cipher\":\"aes-128-ctr\"},\"i"
+    "d\":\"98d193c7-5174-4c7c-5345-c1daf95477b5\"}";
+
 static void expect_key(const char *json, const char *password, const char *want)
 {
     struct mt_diag d = {0};
@@ -79,6 +89,8 @@ Test(accounts_keystore, published)
     expect_key(scrypt_p8, "testpassword", key);
     expect_key(evil_nonce, "bar",
                "0202020202020202020202020202020202020202020202020202020202020202");
+    expect_key(odd_iv, "foo",
+               "0101010101010101010101010101010101010101010101010101010101010101");
     expect_key(SCRYPT_FILE("8192", "8", "1"), "foobartest121",
                "05a4d3eb46c742cb8850440145ce70cbc80b59f891cf5f50fd3e9c280b50c4e4");
 }
