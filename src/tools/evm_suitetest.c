@@ -2,8 +2,9 @@
  *
  * A test has `env`, `pre` (code and the slots that the block reads), `transactions` by
  * index + 1, `block_hashes`, and what must come out: `logs` of each transaction, and
- * `post` (accounts, nonces, codes, slots) where the whole state is known. Rules are mainnet's at the block's number and
- * time. The pre-states have no trie nodes: there is no root to compare. */
+ * `post` (accounts, nonces, codes, slots) where the whole state is known. Rules are
+ * mainnet's at the block's number and time. The pre-states have no trie nodes: there is
+ * no root to compare. */
 #include "evm.h"
 #include "evm_fixture.h"
 

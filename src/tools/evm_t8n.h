@@ -1,9 +1,9 @@
 /* metis-evm t8n: the transition tool, with the flags, the JSON and the exit statuses of
  * go-ethereum's `evm t8n`.
  *
- * One block: a state (`alloc`), its surroundings (`env`) and transactions go in; the state
- * after it and what its header would say come out. A transaction that is not valid is
- * listed as rejected and the block goes on. */
+ * One block: a state (`alloc`), its surroundings (`env`) and transactions go in; the
+ * state after it and what its header would say come out. A transaction that is not valid
+ * is listed as rejected and the block goes on. */
 #ifndef METIS_EVM_T8N_H
 #define METIS_EVM_T8N_H
 
