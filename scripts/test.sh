@@ -87,7 +87,8 @@ tally() {
     ran_s=$((ran_s + ${s:-0}))
     if [ "${f:-0}" -gt 0 ]; then
         echo "     FAILED $name: $last"
-        { grep -E 'FAIL|"pass":false' "$log" | head -40; tail -3 "$log"; } | sed 's/^/     | /'
+        { grep -A4 -E '^FAIL|"pass":false' "$log" | head -40; tail -1 "$log"; } |
+            cut -c1-400 | sed 's/^/     | /'
     fi
 }
 

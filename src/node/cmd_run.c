@@ -127,8 +127,8 @@ static void dev_defaults(struct config *c)
     config_command_default(c, OPT_txpool_sender_max, "20000");
 }
 
-/* A public network by name is refused: dev's methods change its state at will. A genesis file
- * of one's own (a path) may be anything. */
+/* A public network by name is refused: dev's methods change its state at will. A genesis
+ * file of one's own (a path) may be anything. */
 static mt_err dev_networks_ok(struct cli *cli, const char *const *words, size_t num)
 {
     for (size_t i = 0; i < num; i++) {

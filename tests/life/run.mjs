@@ -44,7 +44,7 @@ const file = (name, text) => {
 }
 
 await count.check('refusals are status 1 and name the place', async () => {
-  await refused(['dev', '--network', 'nowhere'], 1, 'network nowhere: no nowhere.json')
+  await refused(['dev', '--network', 'nowhere'], 1, 'nowhere is not a dev network')
   await refused(['dev', '--config', join(dir, 'none.conf')], 1, 'No such file')
   const conf = file('bad.conf', '[rpc]\nport = 1\nprot = 2\n')
   await refused(['dev', '--config', conf], 1, 'bad.conf:3: unknown key rpc.prot; did you mean rpc.port?')
