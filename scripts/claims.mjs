@@ -69,7 +69,7 @@ function write(figures) {
 }
 
 const commit = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { cwd: top }).toString().trim()
-const stamp = () => `${new Date().toISOString().slice(0, 10)}, ${commit}`
+const stamp = (at = commit) => `${new Date().toISOString().slice(0, 10)}, ${at}`
 const figures = oldFigures()
 const args = process.argv.slice(2)
 const known = (id) => {
@@ -84,8 +84,9 @@ const known = (id) => {
 if (args[0] === '--list') {
   for (const [id, claim, command] of CLAIMS) console.log(`${id}: ${claim} [${command}]`)
 } else if (args[0] === '--record') {
-  if (args.length !== 3) throw new Error('usage: claims.sh --record ID TEXT')
-  figures.set(known(args[1])[0], [args[2].replaceAll('|', '/'), stamp()])
+  if (args.length < 3 || args.length > 4)
+    throw new Error('usage: claims.sh --record ID TEXT [COMMIT]')
+  figures.set(known(args[1])[0], [args[2].replaceAll('|', '/'), stamp(args[3])])
   write(figures)
 } else if (args[0] === '--from') {
   // One whole run of scripts/test.sh gives the figure of every suite in it.
