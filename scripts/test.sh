@@ -194,6 +194,7 @@ suite_conformance() {
 conformance_basic() {
     local evm=$1/metis-evm
     tally "rlp" "$evm" rlptest tests/vectors/rlp
+    tally "own state tests" "$evm" statetest tests/vectors/state
     if fixtures basic; then
         tally "transactions" "$evm" txtest "$dir/eth/TransactionTests"
         tally "tries" "$evm" trietest "$dir/eth/TrieTests"
