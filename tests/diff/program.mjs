@@ -44,7 +44,7 @@ export class Random {
 const ADDRESS_OF = { modexp: 5, add: 6, mul: 7, pair: 8, pairing: 8, kzg: 10, g1_add: 11,
   g1_msm: 12, g2_add: 13, g2_msm: 14, map_g1: 16, map_g2: 17,
   p256: 256 }
-const INPUTS = new Map()
+export const INPUTS = new Map()
 for (const name of ['bls', 'bn254', 'kzg', 'modexp', 'p256']) {
   for (const line of read(`vectors/crypto/${name}.txt`).split('\n')) {
     const [op, input] = line.split(' ')

@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# docs/CONFORMANCE.md, from real runs: every archive once with one engine (cases, CPU time),
+# the project's own cases, and the totals of differential fuzzing.
+#   scripts/conformance.sh [--bin METIS-EVM] [--fuzz LOG]
+# LOG is the output of tests/diff/run.mjs; what was recorded stays when it is not given.
+. "$(dirname "$0")/lib.sh"
+bin=build/metis-evm
+fuzz=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --bin) bin=$2 ;;
+    --fuzz) fuzz=$2 ;;
+    *)
+        echo "usage: scripts/conformance.sh [--bin METIS-EVM] [--fuzz LOG]" >&2
+        exit 2
+        ;;
+    esac
+    shift 2
+done
+page=docs/CONFORMANCE.md
+record=docs/conformance-fuzz.txt
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+total_ms=0
+
+# row NAME SOURCE COMMAND...: runs it, writes its line of the table.
+row() {
+    local name=$1 source=$2 last cpu
+    shift 2
+    TIMEFORMAT='%U %S'
+    { time "$@" >"$work/out" 2>"$work/err"; } 2>"$work/time" || true
+    last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$work/out" | tail -1 || true)
+    [[ $last == *", 0 failed" ]] || failed=1
+    cpu=$(awk '{printf "%d", ($1 + $2) * 1000}' "$work/time")
+    total_ms=$((total_ms + cpu))
+    awk -v n="$name" -v s="$source" -v l="${last:-did not finish}" -v c="$cpu" \
+        'BEGIN {printf "| %s | %s | %s | %.1f |\n", n, s, l, c / 1000}' >>"$work/table"
+}
+
+# archive NAME COMMAND SOURCE PATH...: one archive; absent ones are listed as such.
+archive() {
+    local name=$1 command=$2 source=$3 dir part paths=()
+    shift 3
+    if ! dir=$(scripts/fixtures.sh "$name" 2>/dev/null); then
+        echo "| $name | $source | not there | |" >>"$work/table"
+        failed=1
+        return 0
+    fi
+    for part in "$@"; do paths+=("$dir"/$part); done
+    row "$name, $command" "$source" "$bin" "$command" "${paths[@]}"
+}
+
+eest="EEST v5.4.0, 2026-04-21"
+old="ethereum/tests 4c87ebbf, 2024-10-24"
+archive state statetest "$eest" eest/state_tests
+archive stress statetest "$eest" eest/state_tests
+archive stress blocktest "$eest" eest/blockchain_tests
+archive chain blocktest "$eest" eest/blockchain_tests
+archive chainstatic blocktest "$eest" eest/blockchain_tests
+archive bench blocktest "EEST benchmark v0.0.7, 2026-03" eest/benchmark
+archive basic txtest "$old" eth/TransactionTests
+archive basic trietest "$old" eth/TrieTests
+archive basic difficultytest "$old" eth/DifficultyTests
+archive mainnet suitetest "metis-sdk a3868c8, pevm 9cbd856" mainnet
+if [ -d tests/vectors/statetests ]; then
+    row "own state tests" "tests/diff/cases.mjs" "$bin" statetest tests/vectors/statetests
+fi
+if [ -n "$fuzz" ]; then
+    grep -E '^(oracle|seeds|programs|instructions|refused by both|[0-9]+ passed)' "$fuzz" \
+        >"$record"
+fi
+
+{
+    echo "# Conformance"
+    echo
+    echo "Written by \`scripts/conformance.sh\` from runs of \`metis-evm\` ($("$bin" version))."
+    echo
+    echo "| suite | source | cases | CPU s |"
+    echo "|---|---|---|---|"
+    cat "$work/table"
+    echo
+    awk -v c="$total_ms" 'BEGIN {printf "One pass: %.1f s of CPU.\n", c / 1000}'
+    echo
+    echo "## Differential fuzzing"
+    echo
+    echo "\`node tests/diff/run.mjs --evm METIS-EVM --geth EVM --seed S --count N\`: random state"
+    echo "tests of every fork from Frontier to Osaka; the state root (which holds the gas paid)"
+    echo "and the hash of the logs are checked by go-ethereum's \`evm statetest\`. Blocks are not"
+    echo "generated. The last recorded run:"
+    echo
+    echo '```'
+    if [ -f "$record" ]; then cat "$record"; else echo "none recorded"; fi
+    echo '```'
+} >"$page"
+cat "$page"
+exit "$failed"
