@@ -20,7 +20,7 @@ function makeWorld(r, f) {
   const pre = {}
   for (const address of CONTRACTS) {
     const storage = {}
-    for (let i = 0; i < r.to(5); i++) storage[h(i)] = h(1 + r.to(1000))
+    for (let i = 0; i < r.to(5); i++) storage[hex(word(i))] = hex(word(1 + r.to(1000)))
     pre[address] = { nonce: '0x1', balance: h(r.to(1000)),
       code: hex(new Program(r, world, 2).body()), storage }
   }
