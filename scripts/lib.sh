@@ -40,11 +40,13 @@ as_root() {
 
 jobs_max() { nproc; }
 
-# The pinned npm packages of tests/clients, installed once for each state of the lock file.
-npm_packages() {
-    local dir=tests/clients sum
+# The pinned npm packages of a folder, installed once for each state of its lock file.
+pinned_packages() {
+    local dir=$1 sum
     sum=$(sha256sum "$dir/package-lock.json" | cut -c1-64)
     [ "$(cat "$dir/node_modules/.pin" 2>/dev/null)" = "$sum" ] && return 0
     step "npm packages" npm --prefix "$dir" ci --ignore-scripts --no-audit --no-fund
     echo "$sum" >"$dir/node_modules/.pin"
 }
+npm_packages() { pinned_packages tests/clients; }
+oracle_packages() { pinned_packages tests/amsterdam; }

@@ -180,6 +180,15 @@ suite_conformance() {
         tally "$archive $command" build/metis-evm "$command" "$part"
     done
     conformance_basic build
+    if fixtures amsterdam; then
+        tally "amsterdam blocktest" build/metis-evm blocktest --bal --draft-prices \
+            --exclude tests/amsterdam/excluded.txt "$dir/eest/blockchain_tests_devnet"
+        echo "     amsterdam: $(grep -oE '[0-9]+ excluded' "$LOGS/out"), listed with reasons in" \
+            "tests/amsterdam/excluded.txt"
+        oracle_packages
+        tally "amsterdam as scheduled, against @ethereumjs/vm" \
+            node tests/amsterdam/oracle.mjs build/metis-evm "$dir/eest/blockchain_tests_devnet"
+    fi
     if fixtures chain; then
         tally "chain t8n" node tests/t8n/run.mjs --bin build/metis-evm \
             --every $((full ? 1 : 20)) "$dir/eest/blockchain_tests"

@@ -1,4 +1,4 @@
-/* metisvm: the EVM. Yellow paper sections 8 and 9 and the EIPs of every fork to Osaka.
+/* metisvm: the EVM. Yellow paper sections 8 and 9 and the EIPs of all forks to Amsterdam.
  *
  * The parts:
  *   struct vm_state   the per-transaction view of the state: accounts, slots, warm sets,
@@ -24,12 +24,31 @@
  * it. */
 const char *vm_opcode_name(uint8_t op); /* "INVALID" for undefined ones */
 
-#define VM_STACK_MAX     1024
-#define VM_DEPTH_MAX     1024
-#define VM_CODE_SIZE_MAX 24576 /* EIP-170 */
-#define VM_INITCODE_MAX  49152 /* EIP-3860 */
+#define VM_STACK_MAX 1024
+#define VM_DEPTH_MAX 1024
 
-/* Gas schedule of an EVM gas table per fork is private; intrinsic gas is mpef's. */
+/* The most bytes of a contract's code (EIP-170, EIP-7954) and of the code that makes one
+ * (EIP-3860). */
+static inline size_t vm_code_size_max(enum fork fork)
+{
+    return fork >= FORK_AMSTERDAM ? 65536 : 24576;
+}
+static inline size_t vm_initcode_max(enum fork fork)
+{
+    return 2 * vm_code_size_max(fork);
+}
+
+/* The EVM's gas table per fork is private; what transactions pay by the same prices
+ * before their first instruction (mpef) is here. State gas (EIP-8037) is 0 before
+ * Amsterdam. */
+struct vm_prices {
+    uint64_t warm_access, cold_account, cold_slot;
+    uint64_t account_write;     /* EIP-8038 ACCOUNT_WRITE */
+    uint64_t state_new_account; /* state gas of an account that was not there */
+    uint64_t state_delegation;  /* ... of a delegation designator */
+    uint64_t state_new_slot;    /* ... of a slot that was zero */
+};
+struct vm_prices vm_prices_of(const struct rules *rules);
 
 /* ================= how a call ends ================= */
 
@@ -94,6 +113,9 @@ struct vm_account {
     bool dirty;      /* nonce, balance or code changed */
     bool code_changed;
     bool storage_cleared; /* storage before this transaction does not count */
+    uint8_t
+        note;  /* the transaction's owner's, for what it keeps by account; 0 at first */
+    bool seen; /* belongs into the access list (EIP-7928); not undone by a revert */
     bool code_loaded;
     uint64_t nonce;
     u256 balance;
@@ -165,6 +187,26 @@ void vm_state_accessed(const struct vm_state *s,
                        void (*fn)(void *ctx, const address *addr, const hash32 *slot),
                        void *ctx);
 
+/* What the block's access list (EIP-7928) has to know of the transaction: one call an
+ * account, then one a slot of it, for all that was seen. before and after are what stands
+ * in the trie before and after the transaction; a slot's before == after is a read. */
+struct vm_seen_account {
+    address addr;
+    u256 balance_before, balance_after;
+    uint64_t nonce_before, nonce_after;
+    hash32 code_before, code_after;
+    slice code; /* after */
+};
+struct vm_seen {
+    mt_err (*account)(void *ctx, const struct vm_seen_account *a);
+    mt_err (*slot)(void *ctx, const address *addr, const hash32 *slot, u256 before,
+                   u256 after);
+    void *ctx;
+};
+mt_err vm_state_seen(const struct vm_state *s, const struct vm_seen *to);
+/* Marks an account as seen (it is loaded). Every change marks the account by itself. */
+mt_err vm_state_see(struct vm_state *s, const address *addr);
+
 /* ================= running code ================= */
 
 /* Block values the EVM can see. */
@@ -207,6 +249,11 @@ struct vm_msg {
     u256 value;        /* moved for CALL and creations; only shown for DELEGATECALL */
     slice input;       /* call data or init code */
     hash32 salt;       /* CREATE2 */
+    /* EIP-8037, outermost message only: the reservoir, and what is charged to it (then to
+     * gas) at entry, given back when the message fails. The caller has seen to it that
+     * both together suffice. */
+    uint64_t state_gas;
+    uint64_t state_charge;
 };
 
 /* Hooks. Any may be NULL. The vm is stopped inside a hook, views are valid during it.
@@ -269,8 +316,10 @@ enum vm_status {
 struct vm_result {
     enum vm_halt halt;
     uint64_t gas_left; /* 0 for every failure but REVERT */
-    slice output;      /* return or revert data; in the arena. Empty after a creation */
-    address created;   /* creations that succeeded */
+    uint64_t state_gas_left;
+    int64_t state_gas_used; /* net; what failed frames used is given back */
+    slice output;    /* return or revert data; in the arena. Empty after a creation */
+    address created; /* creations that succeeded */
 };
 
 struct vm;

@@ -29,7 +29,7 @@
     X(NONCE_MAX, "nonce has max value", "NONCE_IS_MAX|NONCE_TOO_BIG")                    \
     X(SENDER_NOT_EOA, "sender not an eoa", "SENDER_NOT_EOA")                             \
     X(TX_GAS_CAP, "transaction gas limit too high", "GAS_LIMIT_EXCEEDS_MAXIMUM")         \
-    X(BLOCK_GAS, "exceeds block gas limit", "GAS_ALLOWANCE_EXCEEDED")                    \
+    X(BLOCK_GAS, "exceeds block gas limit", "GAS_ALLOWANCE_EXCEEDED|GAS_USED_OVERFLOW")  \
     X(TIP_ABOVE_FEE_CAP, "max priority fee per gas higher than max fee per gas",         \
       "PRIORITY_GREATER_THAN_MAX_FEE_PER_GAS")                                           \
     X(FEE_CAP_TOO_LOW, "max fee per gas less than block base fee",                       \
@@ -138,6 +138,8 @@ struct block_exec_in {
     enum vm_engine engine;
     const struct vm_tracer *tracer; /* NULL: none */
     uint64_t seed;                  /* keys hash tables, no effect on results */
+    /* Makes the access list (EIP-7928) also before Amsterdam, for a sidecar. */
+    bool access_list;
     /* Before Byzantium a receipt holds the state root after its transaction; called with
      * the delta of the transaction (and of begin, before it). NULL from Byzantium on. */
     mt_err (*root)(void *ctx, const struct state_delta *delta, hash32 *out);
@@ -174,6 +176,7 @@ mt_err block_exec_tx(struct block_exec *be, const struct tx *tx, unsigned flags,
  * dev methods). */
 mt_err block_exec_patch(struct block_exec *be, const struct state_delta *delta);
 
+/* What of the block's gas limit is taken: from Amsterdam on the larger dimension. */
 uint64_t block_exec_gas_used(const struct block_exec *be);
 uint64_t block_exec_blob_gas_used(const struct block_exec *be);
 
@@ -199,6 +202,8 @@ struct block_exec_out {
      * have some */
     slice requests[EXEC_REQUESTS_MAX];
     size_t request_num;
+    slice access_list; /* EIP-7928, from Amsterdam on or when asked for; else empty */
+    hash32 access_list_hash;
     struct state_delta delta; /* of the whole block */
 };
 

@@ -89,6 +89,10 @@ struct chain_spec {
     bool native_token; /* token may move native value through native_transfer */
     address token;
     address native_transfer;
+    /* For the public Amsterdam archive alone: the prices of the draft it was filled with
+     * instead of those of EIPs 2780, 8037 and 8038 as scheduled (docs/CONFORMANCE.md). No
+     * genesis can set it. */
+    bool draft_prices;
     bool fixed_coinbase; /* header.coinbase must be coinbase */
     address coinbase;
 };

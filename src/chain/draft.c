@@ -65,6 +65,7 @@ static mt_err fill_header(struct chain_draft *d, struct mt_diag *diag)
         .mix_hash = d->in.prev_randao,
         .withdrawals_root = KECCAK_RLP_EMPTY,
         .parent_beacon_root = d->in.parent_beacon_root,
+        .slot_number = parent->slot_number + 1, /* EIP-7843: a block a slot */
     };
     h->field_num = header_fields_for(&d->x.rules);
     h->gas_limit = d->in.gas_limit != 0
@@ -132,6 +133,7 @@ static mt_err fill_results(struct chain_draft *d, const struct block *b,
     h->gas_used = out->gas_used;
     h->blob_gas_used = out->blob_gas_used;
     h->requests_hash = out->requests_hash;
+    h->block_access_list_hash = out->access_list_hash;
     memcpy(h->bloom, out->bloom, 256);
     if (h->field_num >= 17)
         MT_TRY(withdrawals_root(&d->chain->arena, b->withdrawals, b->withdrawal_num,
@@ -150,6 +152,7 @@ static mt_err store_draft(struct chain_draft *d, struct block *b,
     b->hash = header_hash(&d->header);
     MT_TRY(
         chain_record_of_block(b, out->receipts, out->receipt_num, td, &c->arena, &rec));
+    rec.access_list = out->access_list;
     MT_TRY(chain_block_of_record(&rec, true, &d->value));
     MT_TRY(chain_index_of_block(d->value, &c->arena, &idx));
     return metisdb_put_block(d->batch, &rec, &idx, true);

@@ -84,6 +84,14 @@ static mt_err compare(struct chain *c, const struct header *h, const struct rule
         return block_invalid(c, "INVALID_REQUESTS", diag, "requests hash %s, executed %s",
                              hash32_text(&h->requests_hash).s,
                              hash32_text(&out->requests_hash).s);
+    /* The list is no part of the block: one that is out of order, too, is only seen as
+     * another hash. */
+    if (rules->fork >= FORK_AMSTERDAM &&
+        !hash32_eq(&out->access_list_hash, &h->block_access_list_hash))
+        return block_invalid(c, "INVALID_BLOCK_ACCESS_LIST|INCORRECT_BLOCK_FORMAT", diag,
+                             "access list hash %s, executed %s",
+                             hash32_text(&h->block_access_list_hash).s,
+                             hash32_text(&out->access_list_hash).s);
     return MT_OK;
 }
 
@@ -95,6 +103,7 @@ static mt_err store(struct chain *c, struct metisdb_batch *batch, const struct b
     struct metisdb_block_index idx;
     MT_TRY(
         chain_record_of_block(b, out->receipts, out->receipt_num, td, &c->arena, &rec));
+    rec.access_list = out->access_list;
     MT_TRY(chain_block_of_record(&rec, true, &v));
     mt_err err = chain_index_of_block(v, &c->arena, &idx);
     if (err == MT_OK)

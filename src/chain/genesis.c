@@ -123,8 +123,8 @@ static mt_err check_fork_order(struct reader *r)
     const struct chain_spec *s = &r->g->spec;
     unsigned last = FORK_FRONTIER;
     char path[64];
-    if (s->fork_at[FORK_AMSTERDAM] != FORK_NEVER)
-        return bad(r, "config.amsterdamTime", "this fork is not supported");
+    if (s->fork_at[FORK_AMSTERDAM] < s->fork_at[FORK_OSAKA])
+        return bad(r, "config.amsterdamTime", "is before osakaTime");
     for (unsigned f = FORK_HOMESTEAD; f <= FORK_OSAKA; f++) {
         if (f == FORK_DAO || f == FORK_PARIS || s->fork_at[f] == FORK_NEVER)
             continue;
@@ -478,6 +478,7 @@ static mt_err complete_header(struct reader *r)
     h->ommers_hash = KECCAK_RLP_EMPTY_LIST;
     h->tx_root = h->receipts_root = h->withdrawals_root = KECCAK_RLP_EMPTY;
     h->requests_hash = sha256(NULL, 0); /* EIP-7685: no requests */
+    h->block_access_list_hash = KECCAK_RLP_EMPTY_LIST;
     h->field_num = header_fields_for(&rules);
     MT_TRY(state_root_full(r->arena, &g->alloc, &h->state_root));
     g->hash = header_hash(h);

@@ -30,10 +30,17 @@ static int slot_cmp(const void *a, const void *b)
     return hash32_cmp(&x->key, &y->key);
 }
 
+/* EIP-8246: what is left of a contract that destructed itself is its balance. */
+static bool is_stripped(const struct vm_state *s, const struct acct *a)
+{
+    return a->pub.destructed && s->rules->fork >= FORK_AMSTERDAM &&
+           !u256_is_zero(a->pub.balance);
+}
+
 static bool is_deleted(const struct vm_state *s, const struct acct *a)
 {
     if (a->pub.destructed)
-        return true;
+        return !is_stripped(s, a);
     return s->rules->fork >= FORK_SPURIOUS && (a->pub.touched || a->touch_stuck) &&
            acct_is_empty(a);
 }
@@ -94,6 +101,13 @@ static mt_err put_account(const struct vm_state *s, const struct acct *a,
                                        .code_hash = below.code_hash};
         return MT_OK;
     }
+    if (is_stripped(s, a)) {
+        *out = (struct account_change){.addr = a->pub.addr,
+                                       .flags = CHANGE_STORAGE_CLEARED,
+                                       .balance = a->pub.balance,
+                                       .code_hash = below.code_hash};
+        return MT_OK;
+    }
     *out = (struct account_change){.addr = a->pub.addr,
                                    .nonce = a->pub.nonce,
                                    .balance = a->pub.balance,
@@ -130,6 +144,44 @@ mt_err vm_state_delta(struct vm_state *s, struct arena *arena, struct state_delt
     for (i = 0; i < n; i++)
         MT_TRY(put_account(s, v[i], arena, &changes[i]));
     *out = (struct state_delta){changes, n};
+    return MT_OK;
+}
+
+/* ---- what the block's access list takes from here (EIP-7928) ---- */
+
+static mt_err tell_account(const struct vm_state *s, const struct acct *a,
+                           const struct vm_seen *to)
+{
+    bool gone = is_deleted(s, a), stripped = is_stripped(s, a);
+    struct vm_seen_account v = {
+        .addr = a->pub.addr,
+        .balance_before = a->balance0,
+        .balance_after = gone ? U256_ZERO : a->pub.balance,
+        .nonce_before = a->nonce0,
+        .nonce_after = gone || stripped ? 0 : a->pub.nonce,
+        .code_before = a->code_hash0,
+        .code_after = gone || stripped ? KECCAK_EMPTY : a->pub.code_hash,
+    };
+    if (!hash32_eq(&v.code_after, &v.code_before) &&
+        !hash32_eq(&v.code_after, &KECCAK_EMPTY))
+        v.code = a->pub.code;
+    return to->account(to->ctx, &v);
+}
+
+mt_err vm_state_seen(const struct vm_state *s, const struct vm_seen *to)
+{
+    for (const struct access *x = s->first; x != NULL; x = x->next) {
+        const struct acct *a = x->acct;
+        if (x->slot == NULL) {
+            if (a->pub.seen)
+                MT_TRY(tell_account(s, a, to));
+            continue;
+        }
+        if (!x->slot->seen)
+            continue;
+        u256 after = a->pub.destructed ? x->slot->original : x->slot->current;
+        MT_TRY(to->slot(to->ctx, &a->pub.addr, &x->slot->key, x->slot->original, after));
+    }
     return MT_OK;
 }
 

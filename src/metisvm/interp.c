@@ -123,6 +123,7 @@ PUSHES(GASLIMIT, u256_from(vm->env.block->gas_limit))
 PUSHES(CHAINID, u256_from(vm->env.rules->spec->chain_id))
 PUSHES(BASEFEE, vm->env.block->base_fee)
 PUSHES(BLOBBASEFEE, vm->env.block->blob_base_fee)
+PUSHES(SLOTNUM, u256_from(vm->env.block->slot_number))
 PUSHES(PC, u256_from((uint64_t)(r->ip - f->code.ptr)))
 PUSHES(MSIZE, u256_from(r->mem_size))
 PUSHES(GAS, u256_from(r->gas))
@@ -212,6 +213,57 @@ EACH_16(PUSH_N)
 EACH_17_TO_32(PUSH_N)
 EACH_16(DUP_N)
 EACH_16(SWAP_N)
+
+/* EIP-8024: the immediate of DUPN and SWAPN, 17 to 235; 0: it would read as JUMPDEST or
+ * PUSH. Past the code's end it is the padding's 0. */
+VM_INLINE unsigned deep_operand(const struct regs *r)
+{
+    uint8_t x = r->ip[1];
+    return x > 0x5a && x < 0x80 ? 0 : (x + 145u) & 0xff;
+}
+
+OP(DUPN)
+{
+    (void)vm;
+    unsigned n = deep_operand(r);
+    if (n == 0)
+        return OP_HALT(BAD_OPCODE);
+    if (r->sp - f->stack < (ptrdiff_t)n)
+        return OP_HALT(STACK_UNDERFLOW);
+    push(r, TOP(r, n - 1));
+    r->ip += 2;
+    return OP_GO;
+}
+
+VM_INLINE int swap_deep(struct frame *f, struct regs *r, unsigned n, unsigned m)
+{
+    if (r->sp - f->stack <= (ptrdiff_t)MT_MAX(n, m))
+        return OP_HALT(STACK_UNDERFLOW);
+    u256 a = TOP(r, n);
+    TOP(r, n) = TOP(r, m);
+    TOP(r, m) = a;
+    r->ip += 2;
+    return OP_GO;
+}
+
+OP(SWAPN)
+{
+    (void)vm;
+    unsigned n = deep_operand(r);
+    return n == 0 ? OP_HALT(BAD_OPCODE) : swap_deep(f, r, 0, n);
+}
+
+/* EIP-8024: the immediate holds a pair n < m with n + m at most 30. */
+OP(EXCHANGE)
+{
+    (void)vm;
+    uint8_t x = r->ip[1];
+    if (x > 0x51 && x < 0x80)
+        return OP_HALT(BAD_OPCODE);
+    unsigned k = x ^ 0x8fu, high = k >> 4, low = k & 15;
+    return high < low ? swap_deep(f, r, high + 1, low + 1)
+                      : swap_deep(f, r, low + 1, 29 - high);
+}
 
 /* ---- memory ---- */
 
@@ -325,12 +377,17 @@ VM_INLINE int far(struct vm *vm, struct frame *f, struct regs *r,
                   int (*fn)(struct vm *, struct frame *))
 {
     uint32_t mark = vm_state_mark(vm->state);
+    uint64_t reservoir = vm->reservoir, spilled = f->spilled;
+    int64_t state_used = vm->state_used;
     f->ip = r->ip + 1;
     f->sp = r->sp;
     f->gas = r->gas;
     int end = fn(vm, f);
     if (MT_UNLIKELY(end == OP_ERR)) {
         vm_state_revert(vm->state, mark);
+        vm->reservoir = reservoir;
+        vm->state_used = state_used;
+        f->spilled = spilled;
         f->mem_size = r->mem_size; /* so that it is paid for again */
         return end;
     }

@@ -94,6 +94,7 @@ struct slot {
     bool transient; /* EIP-1153; original is not used */
     bool loaded;
     bool warm;
+    bool seen; /* EIP-7928 */
     u256 current;
     u256 original;
     struct slot *next; /* of the same account */
@@ -189,6 +190,12 @@ mt_err state_create(struct vm_state *s, struct acct *a);
 mt_err state_destruct(struct vm_state *s, struct acct *a);
 mt_err state_add_refund(struct vm_state *s, int64_t amount);
 
+/* EIP-7928: it belongs into the access list. */
+VM_INLINE void acct_see(struct acct *a)
+{
+    a->pub.seen = true;
+}
+
 /* Dead in the sense of EIP-161: no nonce, balance or code. */
 VM_INLINE bool acct_is_empty(const struct acct *a)
 {
@@ -220,20 +227,30 @@ struct gas_rules {
     uint16_t sstore_reset;
     uint16_t sstore_refund; /* of clearing */
     bool access;            /* EIP-2929: cold and warm; the prices above are then 0 */
+    uint16_t sstore_set;
+    uint16_t sstore_warm; /* EIP-8038: access to a warm slot, beside the write */
+    uint16_t cold_account;
+    uint16_t code_extra; /* EIP-8038: EXTCODESIZE and EXTCODECOPY read a second leaf */
+    uint16_t call_value;
+    uint16_t new_account; /* by CALL with value */
+    uint16_t new_heir;    /* by SELFDESTRUCT with a balance */
+    uint16_t create;
+    uint16_t code_byte;     /* of a contract's deposit */
+    uint16_t code_word;     /* ... its hash (EIP-8037) */
+    uint16_t account_write; /* EIP-8038 */
+    /* EIP-8037: state gas */
+    uint16_t state_byte;
+    uint8_t account_bytes, slot_bytes, delegation_bytes;
 };
-const struct gas_rules *gas_rules_of(enum fork fork);
+const struct gas_rules *gas_rules_of(const struct rules *rules);
 
-#define GAS_COLD_ACCOUNT  2600u
 #define GAS_COLD_SLOT     2100u
 #define GAS_WARM          100u
-#define GAS_SSTORE_SET    20000u
-#define GAS_CALL_VALUE    9000u
+#define GAS_TRANSFER      9000u /* the native transfer, a named rule */
 #define GAS_CALL_STIPEND  2300u
-#define GAS_NEW_ACCOUNT   25000u
 #define GAS_COPY_WORD     3u
 #define GAS_KECCAK_WORD   6u
 #define GAS_INITCODE_WORD 2u
-#define GAS_CODE_BYTE     200u
 #define GAS_LOG_BYTE      8u
 
 struct frame {
@@ -245,7 +262,12 @@ struct frame {
     struct vm_code code;
     struct acct *self; /* whose storage */
     struct vm_msg msg;
-    uint32_t mark;             /* journal mark at entry */
+    uint32_t mark; /* journal mark at entry */
+    /* EIP-8037: counters at entry, and what was paid out of gas since
+     * (msg.state_charge is what the calling frame paid for this one's account) */
+    uint64_t reservoir0;
+    int64_t state_used0;
+    uint64_t spilled;
     uint64_t out_off, out_len; /* where in the caller's memory the output goes */
     uint64_t ret_off, ret_len; /* RETURN's or REVERT's region */
     /* kept for the next frame of the same depth */
@@ -270,6 +292,9 @@ struct vm {
     size_t ret_len, ret_cap;
     mt_err err;
     bool done;
+    uint64_t reservoir; /* EIP-8037 */
+    int64_t state_used;
+    uint64_t first_spill; /* of the outermost message's charge at entry */
     struct vm_result result;
     /* the step hook of an instruction that has not yet summed up its price */
     bool step_pending;
@@ -302,6 +327,15 @@ VM_INLINE int op_err(struct vm *vm, mt_err err)
             return op_err(vm, op_try_err_);                                              \
     } while (0)
 
+/* Pays cost; false: out of gas. */
+VM_INLINE bool take(uint64_t *gas, uint64_t cost)
+{
+    if (*gas < cost)
+        return false;
+    *gas -= cost;
+    return true;
+}
+
 /* interp.c: runs until the outermost frame ends, the budget is used up (OP_GO) or
  * OP_ERR. */
 int interp_run(struct vm *vm, uint64_t budget);
@@ -316,6 +350,14 @@ int vm_enter_call(struct vm *vm, const struct vm_msg *msg, uint64_t out_off,
                   uint64_t out_len, enum vm_halt *halt, uint64_t *gas_left);
 int vm_enter_create(struct vm *vm, struct vm_msg *msg, enum vm_halt *halt,
                     uint64_t *gas_left);
+/* EIP-8037: takes state gas from the reservoir, then from *gas, on the account of f;
+ * false: out of gas, nothing is taken. Gives it back, last out first in. */
+bool vm_charge_state(struct vm *vm, struct frame *f, uint64_t amount, uint64_t *gas);
+void vm_credit_state(struct vm *vm, struct frame *f, uint64_t amount);
+/* EIP-7708: the log of value that went from one account to another; none before it. */
+mt_err vm_transfer_log(struct vm *vm, const struct acct *from, const struct acct *to,
+                       u256 value);
+
 /* Ends the running frame; OP_SWITCH or OP_ERR. */
 int vm_leave(struct vm *vm, enum vm_halt halt);
 /* Room for len bytes of return data; its length becomes len. */

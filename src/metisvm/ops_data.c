@@ -150,7 +150,7 @@ static mt_err access_account(struct vm *vm, const address *addr, uint64_t old_pr
     if (!vm->gas_rules->access)
         return MT_OK;
     MT_TRY(vm_state_warm_account(vm->state, addr, &was_warm));
-    *price = was_warm ? GAS_WARM : GAS_COLD_ACCOUNT;
+    *price = was_warm ? GAS_WARM : vm->gas_rules->cold_account;
     return MT_OK;
 }
 
@@ -175,6 +175,7 @@ int far_BALANCE(struct vm *vm, struct frame *f)
     OP_TRY(operand_account(vm, f, vm->gas_rules->balance, &gas, &a));
     if (a == NULL)
         return OP_HALT(OUT_OF_GAS);
+    acct_see(a);
     vm_charged(vm, f, gas);
     f->gas = gas;
     TOP(f, 0) = a->pub.balance;
@@ -193,8 +194,9 @@ int far_EXTCODESIZE(struct vm *vm, struct frame *f)
     struct acct *a;
     uint64_t gas = f->gas;
     OP_TRY(operand_account(vm, f, vm->gas_rules->ext_code, &gas, &a));
-    if (a == NULL)
+    if (a == NULL || !take(&gas, vm->gas_rules->code_extra))
         return OP_HALT(OUT_OF_GAS);
+    acct_see(a);
     OP_TRY(state_load_code(vm->state, a));
     vm_charged(vm, f, gas);
     f->gas = gas;
@@ -209,6 +211,7 @@ int far_EXTCODEHASH(struct vm *vm, struct frame *f)
     OP_TRY(operand_account(vm, f, vm->gas_rules->ext_hash, &gas, &a));
     if (a == NULL)
         return OP_HALT(OUT_OF_GAS);
+    acct_see(a);
     vm_charged(vm, f, gas);
     f->gas = gas;
     /* EIP-1052: 0 for what is not there or dead */
@@ -221,11 +224,14 @@ int far_EXTCODECOPY(struct vm *vm, struct frame *f)
     struct acct *a;
     uint64_t gas = f->gas;
     OP_TRY(operand_account(vm, f, vm->gas_rules->ext_code, &gas, &a));
-    if (a == NULL)
+    if (a == NULL || !take(&gas, vm->gas_rules->code_extra))
         return OP_HALT(OUT_OF_GAS);
     OP_TRY(state_load_code(vm->state, a));
     f->gas = gas;
-    return copy_from(vm, f, a->pub.code, 1, 4);
+    int end = copy_from(vm, f, a->pub.code, 1, 4);
+    if (end == OP_GO)
+        acct_see(a);
+    return end;
 }
 
 int far_BLOCKHASH(struct vm *vm, struct frame *f)

@@ -151,7 +151,7 @@ static uint64_t price(enum fork fork, enum precompile_id id, slice in)
     case PRE_P256VERIFY:
         return 6900;
     case PRE_NATIVE_TRANSFER:
-        return GAS_CALL_VALUE;
+        return GAS_TRANSFER;
     case PRE_NONE:
         break;
     }

@@ -337,6 +337,7 @@ static void changed(struct acct *a)
     a->pub.exists = true;
     a->pub.touched = true;
     a->pub.dirty = true;
+    a->pub.seen = true;
 }
 
 mt_err state_touch(struct vm_state *s, struct acct *a)
@@ -453,6 +454,14 @@ mt_err vm_state_touch(struct vm_state *s, const address *addr)
     struct acct *a;
     MT_TRY(state_find(s, addr, true, &a));
     return state_touch(s, a);
+}
+
+mt_err vm_state_see(struct vm_state *s, const address *addr)
+{
+    struct acct *a;
+    MT_TRY(state_find(s, addr, true, &a));
+    acct_see(a);
+    return MT_OK;
 }
 
 mt_err vm_state_warm_account(struct vm_state *s, const address *addr, bool *was_warm)

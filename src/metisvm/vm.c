@@ -159,6 +159,10 @@ static void push_frame(struct vm *vm, struct frame *f, const struct vm_msg *msg,
     f->msg = *msg;
     f->mark = mark;
     f->out_off = f->out_len = 0;
+    bool first = vm->frame == NULL;
+    f->reservoir0 = first ? vm->first_msg.state_gas : vm->reservoir;
+    f->state_used0 = first ? 0 : vm->state_used;
+    f->spilled = first ? vm->first_spill : 0;
     vm->depth = next_depth(vm);
     vm->frame = f;
     vm->ret_len = 0;
@@ -210,11 +214,88 @@ static mt_err load_callee(struct vm *vm, const struct vm_msg *msg, struct acct *
     return MT_OK;
 }
 
+/* ---- state gas (EIP-8037) ---- */
+
+bool vm_charge_state(struct vm *vm, struct frame *f, uint64_t amount, uint64_t *gas)
+{
+    uint64_t stored = MT_MIN(amount, vm->reservoir);
+    if (!take(gas, amount - stored))
+        return false;
+    vm->reservoir -= stored;
+    vm->state_used += (int64_t)amount;
+    f->spilled += amount - stored;
+    return true;
+}
+
+void vm_credit_state(struct vm *vm, struct frame *f, uint64_t amount)
+{
+    uint64_t gas = MT_MIN(amount, f->spilled);
+    f->gas += gas;
+    f->spilled -= gas;
+    vm->reservoir += amount - gas;
+    vm->state_used -= (int64_t)amount;
+}
+
+/* The charge of the outermost message, before it has a frame. */
+static void charge_first(struct vm *vm)
+{
+    struct vm_msg *msg = &vm->first_msg;
+    uint64_t stored = MT_MIN(msg->state_charge, msg->state_gas);
+    MT_ASSERT(msg->gas >= msg->state_charge - stored);
+    vm->first_spill = msg->state_charge - stored;
+    msg->gas -= vm->first_spill;
+    vm->reservoir = msg->state_gas - stored;
+    vm->state_used = (int64_t)msg->state_charge;
+}
+
+/* A frame that failed leaves the counters as they were; what it paid out of gas goes with
+ * its gas: back to the caller (REVERT) or up in smoke. */
+static void fail_state(struct vm *vm, struct frame *f)
+{
+    vm->reservoir = f->reservoir0;
+    vm->state_used = f->state_used0;
+    f->gas += f->spilled;
+    f->spilled = 0;
+}
+
+/* ---- transfers ---- */
+
+mt_err vm_transfer_log(struct vm *vm, const struct acct *from, const struct acct *to,
+                       u256 value)
+{
+    /* keccak256("Transfer(address,address,uint256)") */
+    static const hash32 transfer = {{0xdd, 0xf2, 0x52, 0xad, 0x1b, 0xe2, 0xc8, 0x9b,
+                                     0x69, 0xc2, 0xb0, 0x68, 0xfc, 0x37, 0x8d, 0xaa,
+                                     0x95, 0x2b, 0xa7, 0xf1, 0x63, 0xc4, 0xa1, 0x16,
+                                     0x28, 0xf5, 0x5a, 0x4d, 0xf5, 0x23, 0xb3, 0xef}};
+    uint8_t data[32];
+    if (vm->fork < FORK_AMSTERDAM || from == to || u256_is_zero(value))
+        return MT_OK;
+    u256_store_be(value, data);
+    struct log log = {
+        .addr = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe}},
+        .topic_num = 3,
+        .topics = {transfer, u256_to_hash(u256_from_address(&from->pub.addr)),
+                   u256_to_hash(u256_from_address(&to->pub.addr))},
+        .data = slice_of(data, sizeof data),
+    };
+    MT_TRY(vm_state_log(vm->state, &log));
+    const struct vm_tracer *t = vm->env.tracer;
+    if (t != NULL && t->log != NULL)
+        t->log(t->ctx, vm->depth, &log);
+    return MT_OK;
+}
+
+/* ---- calls ---- */
+
 static mt_err call_value(struct vm *vm, const struct vm_msg *msg, struct acct *caller,
                          struct acct *to)
 {
-    if (msg->kind == VM_CALL)
-        return state_transfer(vm->state, caller, to, msg->value);
+    if (msg->kind == VM_CALL) {
+        MT_TRY(state_transfer(vm->state, caller, to, msg->value));
+        return vm_transfer_log(vm, caller, to, msg->value);
+    }
     if (msg->kind == VM_STATICCALL)
         return state_touch(vm->state, to);
     return MT_OK;
@@ -316,6 +397,7 @@ int vm_enter_create(struct vm *vm, struct vm_msg *msg, enum vm_halt *halt,
     if (!outermost)
         OP_TRY(state_set_nonce(s, caller, nonce + 1));
     OP_TRY(vm_state_warm_account(s, &msg->to, &was_warm));
+    acct_see(to);
     if (collides(to))
         return ended(vm, msg, VM_COLLISION, 0, halt, gas_left);
     uint32_t mark = vm_state_mark(s);
@@ -323,6 +405,7 @@ int vm_enter_create(struct vm *vm, struct vm_msg *msg, enum vm_halt *halt,
     if (vm->fork >= FORK_SPURIOUS)
         OP_TRY(state_set_nonce(s, to, 1));
     OP_TRY(state_transfer(s, caller, to, msg->value));
+    OP_TRY(vm_transfer_log(vm, caller, to, msg->value));
     struct vm_msg inner = *msg;
     inner.input = (slice){0};
     push_frame(vm, f, &inner, to, mark);
@@ -335,16 +418,19 @@ int vm_enter_create(struct vm *vm, struct vm_msg *msg, enum vm_halt *halt,
 static mt_err store_code(struct vm *vm, struct frame *f, enum vm_halt *halt)
 {
     slice code = slice_of(vm->ret, vm->ret_len);
-    uint64_t cost = (uint64_t)GAS_CODE_BYTE * code.len;
-    if (vm->fork >= FORK_SPURIOUS && code.len > VM_CODE_SIZE_MAX) {
+    const struct gas_rules *g = vm->gas_rules;
+    uint64_t gas = f->gas, state = (uint64_t)g->state_byte * code.len;
+    uint64_t cost = (uint64_t)g->code_byte * code.len +
+                    (uint64_t)g->code_word * ((code.len + 31) / 32);
+    if (vm->fork >= FORK_SPURIOUS && code.len > vm_code_size_max(vm->fork)) {
         *halt = VM_CODE_SIZE;
     } else if (vm->fork >= FORK_LONDON && code.len != 0 && code.ptr[0] == 0xef) {
         *halt = VM_CODE_PREFIX;
-    } else if (f->gas < cost) {
+    } else if (!take(&gas, cost) || !vm_charge_state(vm, f, state, &gas)) {
         if (vm->fork >= FORK_HOMESTEAD)
             *halt = VM_CODE_STORE_GAS; /* EIP-2; before it the contract stays empty */
     } else {
-        f->gas -= cost;
+        f->gas = gas;
         if (code.len != 0)
             return state_set_code(vm->state, f->self, code);
     }
@@ -359,6 +445,8 @@ static void finish(struct vm *vm, enum vm_halt halt, uint64_t gas_left, bool cre
     vm->result = (struct vm_result){.halt = halt};
     if (halt == VM_SUCCESS || halt == VM_REVERT)
         vm->result.gas_left = gas_left;
+    vm->result.state_gas_left = vm->reservoir;
+    vm->result.state_gas_used = vm->state_used;
     if (create && halt == VM_SUCCESS)
         vm->result.created = *created;
     if ((halt == VM_SUCCESS && !create) || halt == VM_REVERT)
@@ -371,6 +459,9 @@ static void resume(struct vm *vm, const struct frame *f, enum vm_halt halt, bool
     struct frame *up = vm->frames[--vm->depth];
     vm->frame = up;
     up->gas += f->gas;
+    up->spilled += f->spilled;
+    if (halt != VM_SUCCESS)
+        vm_credit_state(vm, up, f->msg.state_charge);
     if (create) {
         *up->sp++ = halt == VM_SUCCESS ? u256_from_address(&f->msg.to) : U256_ZERO;
         return;
@@ -391,8 +482,10 @@ int vm_leave(struct vm *vm, enum vm_halt halt)
         memcpy(vm->ret, vm->mem + f->mem_base + f->ret_off, len);
     if (create && halt == VM_SUCCESS)
         OP_TRY(store_code(vm, f, &halt));
-    if (halt != VM_SUCCESS)
+    if (halt != VM_SUCCESS) {
         vm_state_revert(vm->state, f->mark);
+        fail_state(vm, f);
+    }
     if (halt != VM_SUCCESS && halt != VM_REVERT) {
         f->gas = 0;
         vm->ret_len = 0;
@@ -421,8 +514,9 @@ struct vm *vm_new(const struct vm_env *env, const struct vm_msg *msg)
     vm->state = env->state;
     vm->fork = env->rules->fork;
     vm->push0 = env->rules->push0;
-    vm->gas_rules = gas_rules_of(vm->fork);
+    vm->gas_rules = gas_rules_of(env->rules);
     vm->first_msg = *msg;
+    charge_first(vm);
     vm->mem = mem;
     vm->mem_cap = MEMORY_MIN;
     return vm;
@@ -442,6 +536,10 @@ static int start(struct vm *vm)
         return end;
     }
     vm->started = true;
+    if (end == OP_GO && halt != VM_SUCCESS) { /* no frame, which would do this */
+        vm->reservoir = msg->state_gas;
+        vm->state_used = 0;
+    }
     if (end == OP_GO)
         finish(vm, halt, gas_left, create, &msg->to);
     return OP_GO;

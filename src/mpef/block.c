@@ -28,6 +28,10 @@ struct block_exec *block_exec_new(const struct block_exec_in *in)
     be->in = *in;
     be->arena = in->arena;
     be->scratch = in->scratch != NULL ? in->scratch : in->arena;
+    be->access = (struct access_log){
+        .arena = in->arena,
+        .on = in->access_list || in->rules->fork >= FORK_AMSTERDAM,
+    };
     overlay_init(&be->overlay, in->arena, in->reader, in->seed);
     be->reader = overlay_reader(&be->overlay);
     be->state = vm_state_new(in->arena, &be->reader, in->seed);
@@ -47,7 +51,7 @@ void exec_reset(struct block_exec *be)
 
 uint64_t block_exec_gas_used(const struct block_exec *be)
 {
-    return be->gas_used;
+    return MT_MAX(be->regular_gas, be->state_gas);
 }
 
 uint64_t block_exec_blob_gas_used(const struct block_exec *be)
@@ -110,6 +114,20 @@ static mt_err receipts_root(struct block_exec *be, struct block_exec_out *out)
     return trie_ordered_root(be->arena, values, n, &out->receipts_root);
 }
 
+static mt_err access_list(struct block_exec *be, struct block_exec_out *out,
+                          struct mt_diag *diag)
+{
+    uint64_t num, most = be->block.gas_limit / ACCESS_ITEM_COST;
+    MT_TRY(access_encode(&be->access, &out->access_list, &num));
+    out->access_list_hash = keccak256(out->access_list.ptr, out->access_list.len);
+    if (be->in.rules->fork < FORK_AMSTERDAM || num <= most)
+        return MT_OK;
+    be->error_names = "BLOCK_ACCESS_LIST_GAS_LIMIT_EXCEEDED";
+    return mt_fail(diag, MT_EINVALID_BLOCK,
+                   "access list of %llu entries, the gas limit allows %llu",
+                   (unsigned long long)num, (unsigned long long)most);
+}
+
 mt_err block_exec_end(struct block_exec *be, const struct header *ommers,
                       size_t ommer_num, const struct withdrawal *withdrawals,
                       size_t withdrawal_num, struct block_exec_out *out,
@@ -117,12 +135,13 @@ mt_err block_exec_end(struct block_exec *be, const struct header *ommers,
 {
     const struct rules *rules = be->in.rules;
     struct block_exec_out o = {
-        .gas_used = be->gas_used,
+        .gas_used = block_exec_gas_used(be),
         .blob_gas_used = be->blob_gas_used,
         .receipts = be->receipts,
         .receipt_num = be->receipt_num,
     };
     struct state_delta delta;
+    be->access.index = (uint32_t)be->receipt_num + 1;
     exec_reset(be);
     if (rules_have_work(rules))
         MT_TRY(rewards_apply(be->state, rules, be->in.header, ommers, ommer_num));
@@ -132,6 +151,7 @@ mt_err block_exec_end(struct block_exec *be, const struct header *ommers,
     if (rules->fork >= FORK_PRAGUE)
         MT_TRY(requests_collect(be, &o, diag));
     MT_TRY(receipts_root(be, &o));
+    MT_TRY(access_list(be, &o, diag));
     MT_TRY(overlay_delta(&be->overlay, be->arena, &o.delta));
     *out = o;
     return MT_OK;

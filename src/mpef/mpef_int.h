@@ -4,12 +4,11 @@
 
 #include "metis/mpef.h"
 
-#define TX_GAS            21000u
-#define TX_CREATE_GAS     53000u
 #define TX_BLOBS_MAX      6u     /* EIP-7594 */
-#define AUTH_GAS          25000u /* EIP-7702 PER_EMPTY_ACCOUNT_COST */
-#define AUTH_EXISTING_GAS 12500u /* EIP-7702 PER_AUTH_BASE_COST */
+#define AUTH_EXISTING_GAS 12500u /* EIP-7702: given back for an authority that exists */
 #define SYSTEM_CALL_GAS   30000000u
+#define SYSTEM_CALL_SLOTS 16u   /* EIP-8037: new slots that a system call can pay */
+#define ACCESS_ITEM_COST  2000u /* EIP-7928 */
 
 /* ---- sorting (merge sort: stable, no recursion, no libc) ---- */
 
@@ -54,6 +53,22 @@ mt_err overlay_apply(struct overlay *ov, const struct state_delta *delta, bool i
 mt_err overlay_delta(const struct overlay *ov, struct arena *arena,
                      struct state_delta *out);
 
+/* ---- the block's access list (EIP-7928) ---- */
+
+struct access_item;
+struct access_log {
+    struct arena *arena;
+    bool on;
+    uint32_t index; /* of the running step: 0, transactions from 1, then the end */
+    struct access_item *items;
+    size_t num, cap;
+};
+
+/* Takes over what a step saw; before its state is reset, after its delta is made. */
+mt_err access_record(struct access_log *log, const struct vm_state *s);
+/* The RLP of the list, in the arena, and how many accounts and slots it names. */
+mt_err access_encode(struct access_log *log, slice *out, uint64_t *count);
+
 /* ---- the block executor ---- */
 
 struct block_exec {
@@ -64,8 +79,12 @@ struct block_exec {
     struct vm_reader reader; /* of the overlay */
     struct vm_state *state;
     struct vm_block block;
-    uint64_t gas_used;
+    uint64_t gas_used; /* by the receipts: what was paid for */
+    /* What the block's limit is compared with: gas_used but for refunds (EIP-7778), in
+     * two dimensions (EIP-8037). Before Amsterdam regular is gas_used. */
+    uint64_t regular_gas, state_gas;
     uint64_t blob_gas_used;
+    struct access_log access;
     struct receipt *receipts;
     size_t receipt_num;
     size_t receipt_cap;

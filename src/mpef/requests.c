@@ -1,22 +1,46 @@
 /* EIP-7685: requests of the execution layer, and their hash. Deposits are read from the
- * logs of the deposit contract (EIP-6110); withdrawals (EIP-7002) and consolidations
- * (EIP-7251) come from system calls, which must succeed.
+ * logs of the deposit contract (EIP-6110); withdrawals (EIP-7002), consolidations
+ * (EIP-7251) and builders' deposits and exits (EIP-8282) come from system calls, which
+ * must succeed.
  *
  *   hash = sha256(sha256(0x00 || deposits) || sha256(0x01 || withdrawals) || ...)
  *
  * without the types that are empty. */
 #include "mpef_int.h"
 
-enum { REQUEST_DEPOSIT, REQUEST_WITHDRAWAL, REQUEST_CONSOLIDATION, REQUEST_TYPES };
+enum { REQUEST_DEPOSIT, REQUEST_FIRST_CALLED, REQUEST_TYPES = 5 };
 
+/* The contracts whose requests are called for, in the order of the requests' types. */
+static const struct {
+    const char *name;
+    enum fork since;
+    address addr;
+} CALLED[] = {
+    {"withdrawal request",
+     FORK_PRAGUE, /* EIP-7002 */
+     {{0x00, 0x00, 0x09, 0x61, 0xef, 0x48, 0x0e, 0xb5, 0x5e, 0x80,
+       0xd1, 0x9a, 0xd8, 0x35, 0x79, 0xa6, 0x4c, 0x00, 0x70, 0x02}}},
+    {"consolidation request",
+     FORK_PRAGUE, /* EIP-7251 */
+     {{0x00, 0x00, 0xbb, 0xdd, 0xc7, 0xce, 0x48, 0x86, 0x42, 0xfb,
+       0x57, 0x9f, 0x8b, 0x00, 0xf3, 0xa5, 0x90, 0x00, 0x72, 0x51}}},
+    {"builder deposit",
+     FORK_AMSTERDAM, /* EIP-8282 */
+     {{0x00, 0x00, 0xbf, 0xf4, 0x69, 0x84, 0xe3, 0x72, 0x56, 0x91,
+       0xfa, 0x54, 0x0a, 0x8c, 0x75, 0x89, 0x30, 0x0d, 0x82, 0x82}}},
+    {"builder exit", FORK_AMSTERDAM, {{0x00, 0x00, 0x64, 0xd6, 0x78, 0x50, 0x5a,
+                                       0xd4, 0x8f, 0x8c, 0xcb, 0x09, 0x3b, 0xc6,
+                                       0x56, 0x13, 0x80, 0x0e, 0x82, 0x82}}},
+};
+_Static_assert(REQUEST_FIRST_CALLED + MT_ARRAY_LEN(CALLED) == REQUEST_TYPES, "types");
+
+static bool is_called(const struct rules *rules, size_t i)
+{
+    /* The public archive is older than EIP-8282. */
+    return rules->fork >= CALLED[i].since &&
+           (CALLED[i].since < FORK_AMSTERDAM || !rules->spec->draft_prices);
+}
 _Static_assert(REQUEST_TYPES <= EXEC_REQUESTS_MAX, "a place for each type");
-
-static const address WITHDRAWALS = {{0x00, 0x00, 0x09, 0x61, 0xef, 0x48, 0x0e,
-                                     0xb5, 0x5e, 0x80, 0xd1, 0x9a, 0xd8, 0x35,
-                                     0x79, 0xa6, 0x4c, 0x00, 0x70, 0x02}};
-static const address CONSOLIDATIONS = {{0x00, 0x00, 0xbb, 0xdd, 0xc7, 0xce, 0x48,
-                                        0x86, 0x42, 0xfb, 0x57, 0x9f, 0x8b, 0x00,
-                                        0xf3, 0xa5, 0x90, 0x00, 0x72, 0x51}};
 
 /* keccak256("DepositEvent(bytes,bytes,bytes,bytes,bytes)") */
 static const hash32 DEPOSIT_EVENT = {{0x64, 0x9b, 0xbc, 0x62, 0xd0, 0xe3, 0x13, 0x42,
@@ -102,10 +126,10 @@ mt_err requests_collect(struct block_exec *be, struct block_exec_out *out,
         buf_put_u8(&list[i], i);
     }
     MT_TRY(collect_deposits(be, &list[REQUEST_DEPOSIT], diag));
-    MT_TRY(collect_by_call(be, &WITHDRAWALS, "withdrawal request",
-                           &list[REQUEST_WITHDRAWAL], diag));
-    MT_TRY(collect_by_call(be, &CONSOLIDATIONS, "consolidation request",
-                           &list[REQUEST_CONSOLIDATION], diag));
+    for (size_t i = 0; i < MT_ARRAY_LEN(CALLED); i++)
+        if (is_called(be->in.rules, i))
+            MT_TRY(collect_by_call(be, &CALLED[i].addr, CALLED[i].name,
+                                   &list[REQUEST_FIRST_CALLED + i], diag));
     for (size_t i = 0; i < REQUEST_TYPES; i++) {
         if (!buf_ok(&list[i]))
             return MT_ELIMIT;

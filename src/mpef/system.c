@@ -22,6 +22,7 @@ mt_err system_call(struct block_exec *be, const address *to, slice input, bool *
     struct vm_msg msg = {
         .kind = VM_CALL,
         .gas = SYSTEM_CALL_GAS,
+        .state_gas = SYSTEM_CALL_SLOTS * vm_prices_of(be->in.rules).state_new_slot,
         .caller = SYSTEM,
         .to = *to,
         .code_from = *to,
@@ -33,8 +34,9 @@ mt_err system_call(struct block_exec *be, const address *to, slice input, bool *
     *halt = VM_SUCCESS;
     MT_TRY(vm_state_code(be->state, to, &a));
     *found = a->code.len != 0;
+    MT_TRY(vm_state_see(be->state, to));
     if (!*found)
-        return MT_OK;
+        return exec_commit(be, delta);
     MT_TRY(exec_message(be, &msg, &tx, &be->block, &res));
     *halt = res.halt;
     uint8_t *copy = arena_copy(be->arena, res.output.ptr, res.output.len);

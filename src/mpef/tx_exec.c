@@ -4,6 +4,10 @@
  *
  *  check -> buy -> nonce -> authorisations -> warm -> message -> refund -> fees -> commit
  *
+ * From Amsterdam on gas has two dimensions (EIP-8037): what makes the state grow is paid
+ * from a reservoir first, which is what the transaction offers beyond EIP-7825's cap, and
+ * then from the gas that everything else is paid from. Before it the reservoir is empty.
+ *
  * Nothing reaches the overlay before the commit, so an invalid or failed transaction
  * leaves no trace. */
 #include "mpef_int.h"
@@ -22,8 +26,13 @@ struct run {
     u256 blob_price;
     uint64_t intrinsic, floor;
     struct l1_fee l1;
-    uint64_t gas_left;
+    struct vm_prices prices;
+    uint64_t gas;       /* for the message */
+    uint64_t reservoir; /* EIP-8037; state_used is net of what was given back */
+    int64_t state_used;
+    uint64_t gas_left, reservoir_left;
     uint64_t gas_used;
+    uint64_t regular_gas, state_gas; /* for the block's limit */
     uint64_t refunded;
     address created; /* of a creation, also a failed one */
 };
@@ -67,6 +76,7 @@ mt_err exec_message(struct block_exec *be, const struct vm_msg *msg,
 mt_err exec_commit(struct block_exec *be, struct state_delta *out)
 {
     MT_TRY(vm_state_delta(be->state, be->arena, out));
+    MT_TRY(access_record(&be->access, be->state));
     return overlay_apply(&be->overlay, out, true);
 }
 
@@ -119,7 +129,13 @@ static enum tx_error check_block_room(const struct run *r)
     const struct block_exec *be = r->be;
     if (r->flags & EXEC_SKIP_GAS_CAPS)
         return TX_OK;
-    if (r->tx->gas > be->block.gas_limit - MT_MIN(be->gas_used, be->block.gas_limit))
+    uint64_t limit = be->block.gas_limit, regular = r->tx->gas;
+    if (be->in.rules->fork >= FORK_AMSTERDAM) /* EIP-8037 */
+        regular = MT_MIN(regular, TX_GAS_LIMIT_MAX);
+    if (regular > limit - MT_MIN(be->regular_gas, limit))
+        return TX_BLOCK_GAS;
+    if (be->in.rules->fork >= FORK_AMSTERDAM &&
+        r->tx->gas > limit - MT_MIN(be->state_gas, limit))
         return TX_BLOCK_GAS;
     uint64_t blob_max = be->in.rules->blobs.max * GAS_PER_BLOB;
     if (r->tx->type == TX_BLOB && be->blob_gas_used + tx_blob_gas(r->tx) > blob_max)
@@ -220,8 +236,58 @@ static mt_err buy_gas(struct run *r, const struct vm_account *sender)
     return vm_state_set_nonce(s, &tx->from, sender->nonce + 1);
 }
 
-/* One EIP-7702 tuple; a tuple that does not hold is passed over. */
-static mt_err apply_auth(struct run *r, const struct authorization *auth)
+/* EIP-8037: the two pools that the message will start with. */
+static void fill_pools(struct run *r)
+{
+    uint64_t offered = r->tx->gas - r->intrinsic - r->l1.extra_gas, most = offered;
+    r->prices = vm_prices_of(r->be->in.rules);
+    if (r->be->in.rules->fork >= FORK_AMSTERDAM && !(r->flags & EXEC_SKIP_GAS_CAPS))
+        most = TX_GAS_LIMIT_MAX - MT_MIN(r->intrinsic, TX_GAS_LIMIT_MAX);
+    r->gas = MT_MIN(offered, most);
+    r->reservoir = offered - r->gas;
+}
+
+/* Takes regular and state gas; false: the transaction cannot pay. */
+static bool take_gas(struct run *r, uint64_t regular, uint64_t state)
+{
+    uint64_t stored = MT_MIN(state, r->reservoir);
+    if (r->gas < regular || r->gas - regular < state - stored)
+        return false;
+    r->gas -= regular + (state - stored);
+    r->reservoir -= stored;
+    r->state_used += (int64_t)state;
+    return true;
+}
+
+/* What struct vm_account's note holds here. */
+enum {
+    NOTE_SEEN = 1,      /* an authorisation of it held; the next three are valid */
+    NOTE_DELEGATED = 2, /* it had a designator before the transaction */
+    NOTE_DESIGNATOR = 4 /* one was paid for */
+};
+
+/* EIP-8037, 8038: what an authorisation that holds pays for: the first write to the
+ * account, the account and the designator when they are new, each once a transaction. */
+static bool take_auth(struct run *r, struct vm_account *a, bool clears)
+{
+    const struct tx *tx = r->tx;
+    address target;
+    bool delegated = vm_delegation(a->code, &target);
+    bool written = address_eq(&a->addr, &tx->from) || (a->note & NOTE_SEEN) ||
+                   (address_eq(&a->addr, &tx->to) && !u256_is_zero(tx->value));
+    uint64_t state = a->exists ? 0 : r->prices.state_new_account;
+    if (!(a->note & NOTE_SEEN))
+        a->note = (uint8_t)(NOTE_SEEN | (delegated ? NOTE_DELEGATED : 0));
+    if (!clears && !delegated && !(a->note & (NOTE_DELEGATED | NOTE_DESIGNATOR))) {
+        state += r->prices.state_delegation;
+        a->note |= NOTE_DESIGNATOR;
+    }
+    return take_gas(r, written ? 0 : r->prices.account_write, state);
+}
+
+/* One EIP-7702 tuple; a tuple that does not hold is passed over. *paid false: it would
+ * hold, but the gas is used up (EIP-8037). */
+static mt_err apply_auth(struct run *r, const struct authorization *auth, bool *paid)
 {
     struct vm_state *s = r->be->state;
     struct vm_account *a;
@@ -237,16 +303,21 @@ static mt_err apply_auth(struct run *r, const struct authorization *auth)
         return MT_OK;
     MT_TRY(err);
     MT_TRY(vm_state_warm_account(s, &authority, &was_warm));
+    MT_TRY(vm_state_see(s, &authority));
     MT_TRY(vm_state_code(s, &authority, &a));
     if (a->code.len != 0 && !vm_delegation(a->code, &target))
         return MT_OK;
     if (a->nonce != auth->nonce)
         return MT_OK;
-    if (a->exists)
-        vm_state_add_refund(s, AUTH_GAS - AUTH_EXISTING_GAS);
+    bool clears = address_is_zero(&auth->addr);
+    bool state_gas = r->be->in.rules->fork >= FORK_AMSTERDAM;
+    if (a->exists && !state_gas)
+        vm_state_add_refund(s, AUTH_EXISTING_GAS);
+    *paid = !state_gas || take_auth(r, a, clears);
+    if (!*paid)
+        return MT_OK;
     uint8_t code[23] = {0xef, 0x01, 0x00};
     memcpy(code + 3, auth->addr.b, sizeof auth->addr.b);
-    bool clears = address_is_zero(&auth->addr);
     MT_TRY(vm_state_set_code(s, &authority, slice_of(code, clears ? 0 : sizeof code)));
     return vm_state_set_nonce(s, &authority, auth->nonce + 1);
 }
@@ -273,40 +344,123 @@ static mt_err warm_up(struct run *r)
         for (size_t j = 0; j < e->slot_num; j++)
             MT_TRY(vm_state_warm_slot(s, &e->addr, &e->slots[j], &was));
     }
-    if (rules->fork < FORK_PRAGUE || !tx->has_to)
-        return MT_OK;
+    if (rules->fork < FORK_PRAGUE || rules->fork >= FORK_AMSTERDAM || !tx->has_to)
+        return MT_OK; /* Amsterdam: take_recipient */
     struct vm_account *to;
     MT_TRY(vm_state_code(s, &tx->to, &to));
     return vm_delegation(to->code, &a) ? vm_state_warm_account(s, &a, &was) : MT_OK;
 }
 
-static mt_err run_message(struct run *r, struct vm_result *out)
+/* EIP-2780: a recipient that delegates costs another access. Each is seen once paid for;
+ * spill is what must remain. */
+static mt_err take_recipient(struct run *r, uint64_t spill, bool *paid)
+{
+    struct vm_state *s = r->be->state;
+    struct vm_account *to;
+    address target;
+    bool was_warm;
+    MT_TRY(vm_state_see(s, &r->tx->to));
+    MT_TRY(vm_state_code(s, &r->tx->to, &to));
+    if (!vm_delegation(to->code, &target))
+        return MT_OK;
+    MT_TRY(vm_state_warm_account(s, &target, &was_warm));
+    uint64_t price = was_warm ? r->prices.warm_access : r->prices.cold_account;
+    if (r->be->in.rules->spec->draft_prices)
+        price = 0;
+    *paid = r->gas - spill >= price;
+    r->gas -= *paid ? price : 0;
+    return *paid ? vm_state_see(s, &target) : MT_OK;
+}
+
+/* EIP-2780, 8037: what depends on the state and is paid before the first instruction: the
+ * account that the message makes (*charge, taken by the vm, which gives it back when the
+ * message fails) and the recipient's delegation. */
+static mt_err take_entry(struct run *r, uint64_t *charge, bool *paid)
 {
     const struct tx *tx = r->tx;
+    struct vm_account *a;
+    bool makes = !tx->has_to;
+    *charge = 0;
+    *paid = true;
+    if (r->be->in.rules->fork < FORK_AMSTERDAM)
+        return MT_OK;
+    if (tx->has_to && !u256_is_zero(tx->value))
+        makes = !r->be->in.rules->spec->draft_prices;
+    MT_TRY(vm_state_account(r->be->state, tx->has_to ? &tx->to : &r->created, &a));
+    if (makes && a->nonce == 0 && u256_is_zero(a->balance) &&
+        hash32_eq(&a->code_hash, &KECCAK_EMPTY))
+        *charge = r->prices.state_new_account;
+    uint64_t spill = *charge - MT_MIN(*charge, r->reservoir);
+    *paid = r->gas >= spill;
+    return *paid && tx->has_to ? take_recipient(r, spill, paid) : MT_OK;
+}
+
+static mt_err run_message(struct run *r, struct vm_result *out, bool *paid)
+{
+    const struct tx *tx = r->tx;
+    uint64_t charge;
+    MT_TRY(take_entry(r, &charge, paid));
+    if (!*paid)
+        return MT_OK;
     struct vm_msg msg = {
         .kind = tx->has_to ? VM_CALL : VM_CREATE,
-        .gas = tx->gas - r->intrinsic - r->l1.extra_gas,
+        .gas = r->gas,
+        .state_gas = r->reservoir,
+        .state_charge = charge,
         .caller = tx->from,
         .to = tx->has_to ? tx->to : r->created,
         .code_from = tx->has_to ? tx->to : r->created,
         .value = tx->value,
         .input = tx->data,
     };
-    return exec_message(r->be, &msg, &r->vm_tx, &r->block, out);
+    MT_TRY(exec_message(r->be, &msg, &r->vm_tx, &r->block, out));
+    r->gas_left = out->gas_left;
+    r->reservoir_left = out->state_gas_left;
+    r->state_used += out->state_gas_used;
+    return MT_OK;
+}
+
+/* Authorisations and the message. When what comes before its first instruction cannot be
+ * paid (from Amsterdam on) all of that is undone and only the reservoir stays. */
+static mt_err run_paid(struct run *r, struct vm_result *out)
+{
+    uint64_t reservoir = r->reservoir;
+    uint32_t mark = vm_state_mark(r->be->state);
+    bool paid = true;
+    for (size_t i = 0; i < r->tx->auth_num && paid; i++)
+        MT_TRY(apply_auth(r, &r->tx->auths[i], &paid));
+    if (paid) {
+        MT_TRY(warm_up(r));
+        MT_TRY(run_message(r, out, &paid));
+    }
+    if (paid)
+        return MT_OK;
+    vm_state_revert(r->be->state, mark);
+    r->gas_left = 0;
+    r->reservoir_left = reservoir;
+    r->state_used = 0;
+    *out = (struct vm_result){.halt = VM_OUT_OF_GAS};
+    return MT_OK;
 }
 
 /* ================= after the message ================= */
 
-/* Refund (EIP-3529), floor (EIP-7623), L1 gas; what is left goes back to the sender. */
+/* Refund (EIP-3529), floor (EIP-7623), L1 gas; what is left goes back to the sender. The
+ * block counts without the refund (EIP-7778) and state apart (EIP-8037). */
 static mt_err settle_gas(struct run *r)
 {
     struct vm_state *s = r->be->state;
     bool london = r->be->in.rules->fork >= FORK_LONDON;
-    uint64_t used = r->tx->gas - r->l1.extra_gas - r->gas_left;
+    uint64_t used = r->tx->gas - r->l1.extra_gas - r->gas_left - r->reservoir_left;
+    uint64_t state = (uint64_t)MT_MAX(r->state_used, 0);
+    uint64_t regular = MT_MAX(used - MT_MIN(state, used), r->floor);
     int64_t counter = vm_state_refund(s);
     r->refunded = MT_MIN((uint64_t)MT_MAX(counter, 0), used / (london ? 5 : 2));
     used = MT_MAX(used - r->refunded, r->floor);
     r->gas_used = used + r->l1.extra_gas;
+    bool two = r->be->in.rules->fork >= FORK_AMSTERDAM;
+    r->regular_gas = two ? regular + r->l1.extra_gas : r->gas_used;
+    r->state_gas = two ? state : 0;
     if (r->flags & EXEC_SKIP_FUNDS)
         return MT_OK;
     u256 back = u256_mul(u256_from(r->tx->gas - r->gas_used), r->price);
@@ -410,10 +564,14 @@ static mt_err finish(struct run *r, const struct vm_result *res, struct tx_outco
         return MT_ELIMIT;
     o.output = slice_of(output, res->output.len);
     MT_TRY(vm_state_delta(be->state, be->arena, &o.delta));
+    be->access.index = (uint32_t)be->receipt_num + 1;
+    MT_TRY(access_record(&be->access, be->state));
     MT_TRY(make_receipt(r, res->halt, &o.delta, &o.receipt));
     MT_TRY(overlay_apply(&be->overlay, &o.delta, true));
     MT_TRY(keep_receipt(be, &o.receipt));
     be->gas_used += r->gas_used;
+    be->regular_gas += r->regular_gas;
+    be->state_gas += r->state_gas;
     be->blob_gas_used += tx_blob_gas(r->tx);
     *out = o;
     return MT_OK;
@@ -434,11 +592,8 @@ mt_err block_exec_tx(struct block_exec *be, const struct tx *tx, unsigned flags,
         *out = (struct tx_outcome){.error = error};
         return mt_fail(diag, MT_EINVALID_TX, "%s", tx_error_text(error));
     }
+    fill_pools(&r);
     MT_TRY(buy_gas(&r, sender));
-    for (size_t i = 0; i < tx->auth_num; i++)
-        MT_TRY(apply_auth(&r, &tx->auths[i]));
-    MT_TRY(warm_up(&r));
-    MT_TRY(run_message(&r, &res));
-    r.gas_left = res.gas_left;
+    MT_TRY(run_paid(&r, &res));
     return finish(&r, &res, out);
 }

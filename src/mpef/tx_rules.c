@@ -81,26 +81,77 @@ static size_t count_zeros(slice s)
     return n;
 }
 
+/* What a transaction pays before its first instruction, one row a change; a fork without
+ * a row has its predecessor's. */
+struct tx_prices {
+    enum fork since;
+    bool draft;      /* only with spec->draft_prices */
+    uint16_t base;   /* TX_BASE */
+    uint16_t create; /* beside it */
+    uint16_t to;     /* EIP-2780: another account than the sender */
+    uint16_t value;  /* ... that gets something */
+    uint8_t data_zero, data_other;
+    uint8_t initcode_word; /* EIP-3860 */
+    uint16_t access_addr, access_slot;
+    uint16_t auth;
+    uint8_t floor_zero, floor_other; /* EIP-7623, EIP-7976: a byte of data */
+    uint8_t access_byte;             /* EIP-7981: paid, and counted by the floor */
+};
+
+static const struct tx_prices *tx_prices_of(const struct rules *rules)
+{
+    static const struct tx_prices rows[] = {
+        /* base, create, to, value, data, word, access list, auth, floor, access byte */
+        {FORK_AMSTERDAM, true, 21000, 9000, 0, 0, 4, 16, 2, 2400, 1900, 7500, 64, 64, 64},
+        {FORK_AMSTERDAM, false, 12000, 12000, 3000, 6000, 4, 16, 2, 2900, 2000, 7816, 64,
+         64, 64},
+        {FORK_PRAGUE, false, 21000, 32000, 0, 0, 4, 16, 2, 2400, 1900, 25000, 10, 40, 0},
+        {FORK_SHANGHAI, false, 21000, 32000, 0, 0, 4, 16, 2, 2400, 1900, 0, 0, 0, 0},
+        {FORK_ISTANBUL, false, 21000, 32000, 0, 0, 4, 16, 0, 2400, 1900, 0, 0, 0, 0},
+        {FORK_HOMESTEAD, false, 21000, 32000, 0, 0, 4, 68, 0, 0, 0, 0, 0, 0, 0},
+        {FORK_FRONTIER, false, 21000, 0, 0, 0, 4, 68, 0, 0, 0, 0, 0, 0, 0},
+    };
+    size_t i = 0;
+    while (rows[i].since > rules->fork || (rows[i].draft && !rules->spec->draft_prices))
+        i++;
+    return &rows[i];
+}
+
+/* The transaction itself, without what it carries (EIP-2780). */
+static uint64_t base_gas(const struct tx *tx, const struct tx_prices *p)
+{
+    if (!tx->has_to)
+        return (uint64_t)p->base + p->create;
+    if (tx->has_from && address_eq(&tx->from, &tx->to))
+        return p->base;
+    return (uint64_t)p->base + p->to + (u256_is_zero(tx->value) ? 0 : p->value);
+}
+
 uint64_t tx_intrinsic_gas(const struct tx *tx, const struct rules *rules, uint64_t *floor)
 {
-    enum fork f = rules->fork;
-    uint64_t zeros = count_zeros(tx->data);
-    uint64_t others = tx->data.len - zeros;
-    bool creates = !tx->has_to;
-    uint64_t gas = creates && f >= FORK_HOMESTEAD ? TX_CREATE_GAS : TX_GAS;
-    gas = sat_add(gas, sat_mul(zeros, 4));
-    gas = sat_add(gas, sat_mul(others, f >= FORK_ISTANBUL ? 16 : 68)); /* EIP-2028 */
-    if (creates && f >= FORK_SHANGHAI)                                 /* EIP-3860 */
-        gas = sat_add(gas, sat_mul(((uint64_t)tx->data.len + 31) / 32, 2));
-    for (size_t i = 0; i < tx->access_num; i++) { /* EIP-2930 */
-        gas = sat_add(gas, 2400);
-        gas = sat_add(gas, sat_mul(tx->access_list[i].slot_num, 1900));
+    const struct tx_prices *p = tx_prices_of(rules);
+    uint64_t zeros = count_zeros(tx->data), others = tx->data.len - zeros;
+    uint64_t base = base_gas(tx, p), gas = base, slots = 0;
+    gas = sat_add(gas, sat_mul(zeros, p->data_zero));
+    gas = sat_add(gas, sat_mul(others, p->data_other));
+    if (!tx->has_to)
+        gas = sat_add(gas, sat_mul(((uint64_t)tx->data.len + 31) / 32, p->initcode_word));
+    for (size_t i = 0; i < tx->access_num; i++)
+        slots = sat_add(slots, tx->access_list[i].slot_num);
+    uint64_t listed = sat_add(sat_mul(tx->access_num, 20), sat_mul(slots, 32));
+    listed = sat_mul(listed, p->access_byte);
+    gas = sat_add(gas, sat_mul(tx->access_num, p->access_addr));
+    gas = sat_add(gas, sat_mul(slots, p->access_slot));
+    gas = sat_add(gas, listed);
+    gas = sat_add(gas, sat_mul(tx->auth_num, p->auth));
+    if (floor == NULL)
+        return gas;
+    *floor = 0;
+    if (p->floor_other != 0) {
+        uint64_t data =
+            sat_add(sat_mul(zeros, p->floor_zero), sat_mul(others, p->floor_other));
+        *floor = sat_add(sat_add(p->to != 0 ? base : p->base, data), listed);
     }
-    gas = sat_add(gas, sat_mul(tx->auth_num, AUTH_GAS));
-    if (floor != NULL) /* EIP-7623 */
-        *floor = f < FORK_PRAGUE
-                     ? 0
-                     : sat_add(TX_GAS, sat_mul(sat_add(zeros, sat_mul(others, 4)), 10));
     return gas;
 }
 
@@ -162,9 +213,13 @@ enum tx_error tx_check_rules(const struct tx *tx, const struct rules *rules,
         return TX_FLOOR_GAS;
     if (tx->nonce == UINT64_MAX && !(flags & EXEC_SKIP_NONCE)) /* EIP-2681 */
         return TX_NONCE_MAX;
-    if (!tx->has_to && rules->fork >= FORK_SHANGHAI && tx->data.len > VM_INITCODE_MAX)
+    if (!tx->has_to && rules->fork >= FORK_SHANGHAI &&
+        tx->data.len > vm_initcode_max(rules->fork))
         return TX_INITCODE_SIZE;
-    if (rules->fork >= FORK_OSAKA && tx->gas - extra_gas > TX_GAS_LIMIT_MAX &&
+    /* EIP-7825; what pays for new state may lie above it (EIP-8037). */
+    uint64_t capped =
+        rules->fork >= FORK_AMSTERDAM ? MT_MAX(intrinsic, floor) : tx->gas - extra_gas;
+    if (rules->fork >= FORK_OSAKA && capped > TX_GAS_LIMIT_MAX &&
         !(flags & EXEC_SKIP_GAS_CAPS))
         return TX_TX_GAS_CAP;
     if (u256_lt(tx->max_fee, tx->max_priority_fee))

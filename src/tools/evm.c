@@ -14,7 +14,11 @@ static const struct {
     {"statetest", evm_statetest_main,
      "statetest [--json] [--run REGEX] [--fork NAME] [--engine E] [--jobs N] PATH..."},
     {"blocktest", evm_blocktest_main,
-     "blocktest [--json] [--run REGEX] [--fork NAME] [--engine E] [--jobs N] PATH..."},
+     "blocktest [--json] [--run REGEX] [--fork NAME] [--engine E] [--jobs N]\n"
+     "                      [--exclude FILE] [--bal] [--draft-prices] PATH..."},
+    {"blockexec", evm_blockexec_main,
+     "blockexec [--run REGEX] [--fork NAME] [--engine E] [--jobs N] [--draft-prices]\n"
+     "                      [--stub ADDRESS]... PATH..."},
     {"txtest", evm_txtest_main,
      "txtest [--json] [--run REGEX] [--fork NAME] [--jobs N] PATH..."},
     {"trietest", evm_trietest_main,

@@ -6,6 +6,7 @@
 int evm_run_main(int argc, char **argv);
 int evm_statetest_main(int argc, char **argv);
 int evm_blocktest_main(int argc, char **argv);
+int evm_blockexec_main(int argc, char **argv);
 int evm_txtest_main(int argc, char **argv);
 int evm_trietest_main(int argc, char **argv);
 int evm_difficultytest_main(int argc, char **argv);

@@ -24,6 +24,7 @@ struct test {
     json_t *doc;
     struct arena *arena;
     struct genesis genesis;
+    struct metisdb *db;
     char dir[256];
 };
 
@@ -42,6 +43,7 @@ static mt_err load_genesis(struct test *t, struct mt_diag *diag)
     if (!fx_network(fx_str(t->doc, "network"), chain_id, &g->spec) ||
         !fx_blob_schedule(config, &g->spec))
         return mt_fail(diag, MT_EDECODE, "config: not understood");
+    g->spec.draft_prices = t->suite->draft;
     if (!fx_bytes(t->doc, "genesisRLP", t->arena, &rlp))
         return mt_fail(diag, MT_EDECODE, "genesisRLP: missing or malformed");
     MT_TRY(block_decode(rlp, t->arena, &block, diag));
@@ -82,6 +84,25 @@ static bool names_meet(const char *expected, const char *ours)
     return false;
 }
 
+/* --bal: the stored list of an accepted block against the fixture's. */
+static void check_access_list(struct test *t, const json_t *entry, size_t i, char *error,
+                              size_t room)
+{
+    const json_t *list = json_object_get(entry, "blockAccessList");
+    struct block_record rec;
+    hash32 hash;
+    slice want;
+    if (list == NULL)
+        return;
+    if (!fx_block_access_list(list, t->arena, &want) ||
+        !fx_hash(json_object_get(entry, "blockHeader"), "hash", &hash))
+        mt_fmt(error, room, "block %zu: blockAccessList: malformed", i);
+    else if (metisdb_block_by_hash(t->db, &hash, t->arena, &rec) != MT_OK)
+        mt_fmt(error, room, "block %zu: not in the store", i);
+    else if (!slice_eq(rec.access_list, want))
+        mt_fmt(error, room, "block %zu: access list differs", i);
+}
+
 /* Imports one block; error stays empty when the fixture agrees. */
 static void import_block(struct test *t, struct chain *c, size_t i, char *error,
                          size_t room)
@@ -107,6 +128,8 @@ static void import_block(struct test *t, struct chain *c, size_t i, char *error,
     else if (refused && !names_meet(expected, names))
         mt_fmt(error, room, "block %zu: refused for another reason: %s (%s), not %s", i,
                log_err_text(err, &diag), names, expected);
+    else if (!refused && t->suite->access_lists)
+        check_access_list(t, entry, i, error, room);
 }
 
 static void run_chain(struct test *t, struct chain *c, hash32 *root, char *error,
@@ -170,6 +193,7 @@ static mt_err run_stored(struct test *t, hash32 *root, char *error, size_t room,
         .readers_max = 8,
     };
     MT_TRY(metisdb_open(&opt, &db, diag));
+    t->db = db;
     struct chain_options chain = {
         .db = db,
         .genesis = &t->genesis,

@@ -13,11 +13,35 @@
 
 /* ================= options ================= */
 
+static mt_err read_stream(FILE *in, struct buf *out)
+{
+    size_t n = 1;
+    while (n > 0) {
+        uint8_t *room = buf_reserve(out, 1u << 16);
+        if (room == NULL)
+            break;
+        n = fread(room, 1, 1u << 16, in);
+        out->len += n;
+    }
+    return ferror(in) != 0 ? MT_EIO : buf_ok(out) ? MT_OK : MT_ELIMIT;
+}
+
+mt_err fx_read_file(const char *path, struct buf *out)
+{
+    FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+    if (in == NULL)
+        return MT_EIO;
+    mt_err err = read_stream(in, out);
+    if (in != stdin)
+        fclose(in);
+    return err;
+}
+
 static int usage(const char *command, const char *problem)
 {
     fprintf(stderr,
             "metis-evm %s: %s\nusage: metis-evm %s [--json] [--run REGEX] [--fork NAME] "
-            "[--engine E] [--jobs N] PATH...\n",
+            "[--engine E] [--jobs N] [--exclude FILE] [--bal] [--draft-prices] PATH...\n",
             command, problem, command);
     return 2;
 }
@@ -30,6 +54,57 @@ static bool parse_jobs(const char *text, unsigned *out)
         return false;
     *out = (unsigned)v.w[0];
     return true;
+}
+
+static int cmp_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* One case a line, a tab and the reason behind it; lines that begin with # are
+ * comments. */
+static const char *load_excluded(struct suite *s, const char *path)
+{
+    struct buf b;
+    buf_init(&b, FILE_SIZE_MAX);
+    if (s->exclude_text != NULL || fx_read_file(path, &b) != MT_OK) {
+        buf_fini(&b);
+        return "--exclude wants one file that can be read";
+    }
+    char *text = mt_alloc(b.len + 1);
+    memcpy(text, b.ptr, b.len);
+    s->exclude = mt_alloc((b.len / 2 + 1) * sizeof *s->exclude);
+    s->exclude_text = text;
+    buf_fini(&b);
+    for (char *line = text, *next; *line != 0; line = next) {
+        size_t len = strcspn(line, "\n");
+        next = line + len + (line[len] == '\n');
+        line[len] = 0;
+        line[strcspn(line, "\t")] = 0;
+        if (line[0] != 0 && line[0] != '#')
+            s->exclude[s->exclude_num++] = line;
+    }
+    if (s->exclude_num > 1)
+        qsort(s->exclude, s->exclude_num, sizeof *s->exclude, cmp_names);
+    return NULL;
+}
+
+static bool is_excluded(const struct suite *s, const char *name)
+{
+    return s->exclude_num > 0 && bsearch(&name, s->exclude, s->exclude_num,
+                                         sizeof *s->exclude, cmp_names) != NULL;
+}
+
+/* One option without a value; false when it is none. */
+static bool take_flag(struct suite *s, const char *name)
+{
+    bool *flag = strcmp(name, "--json") == 0           ? &s->json
+                 : strcmp(name, "--bal") == 0          ? &s->access_lists
+                 : strcmp(name, "--draft-prices") == 0 ? &s->draft
+                                                       : NULL;
+    if (flag != NULL)
+        *flag = true;
+    return flag != NULL;
 }
 
 /* One option with its value; NULL when it is well, else the problem. */
@@ -52,6 +127,12 @@ static const char *take_option(struct suite *s, const char *name, const char *va
     } else if (strcmp(name, "--jobs") == 0) {
         if (!parse_jobs(value, &s->jobs))
             return "--jobs wants a number from 1 to 256";
+    } else if (strcmp(name, "--stub") == 0) {
+        if (s->stub_num == MT_ARRAY_LEN(s->stubs))
+            return "--stub: too many";
+        s->stubs[s->stub_num++] = value;
+    } else if (strcmp(name, "--exclude") == 0) {
+        return load_excluded(s, value);
     } else {
         return "unknown option";
     }
@@ -64,10 +145,8 @@ int suite_options(struct suite *s, int argc, char **argv)
     *s = (struct suite){.jobs = cores < 1 ? 1 : (unsigned)MT_MIN(cores, 256)};
     int i = 1;
     for (; i < argc && argv[i][0] == '-'; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
-            s->json = true;
+        if (take_flag(s, argv[i]))
             continue;
-        }
         if (i + 1 >= argc)
             return usage(argv[0], "option without a value, or unknown");
         const char *problem = take_option(s, argv[i], argv[i + 1]);
@@ -160,30 +239,6 @@ static mt_err find_files(struct files *f, const char *path, unsigned depth)
     return err;
 }
 
-static mt_err read_stream(FILE *in, struct buf *out)
-{
-    size_t n = 1;
-    while (n > 0) {
-        uint8_t *room = buf_reserve(out, 1u << 16);
-        if (room == NULL)
-            break;
-        n = fread(room, 1, 1u << 16, in);
-        out->len += n;
-    }
-    return ferror(in) != 0 ? MT_EIO : buf_ok(out) ? MT_OK : MT_ELIMIT;
-}
-
-mt_err fx_read_file(const char *path, struct buf *out)
-{
-    FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    if (in == NULL)
-        return MT_EIO;
-    mt_err err = read_stream(in, out);
-    if (in != stdin)
-        fclose(in);
-    return err;
-}
-
 struct suite_run {
     struct suite *suite;
     struct files files;
@@ -232,8 +287,12 @@ int suite_main(struct suite *s, suite_file_fn *file)
     drop_files(&r.files);
     if (s->has_run)
         regfree(&s->run);
+    mt_free(s->exclude);
+    mt_free(s->exclude_text);
     printf("%llu passed, %llu failed", (unsigned long long)s->passed,
            (unsigned long long)s->failed);
+    if (s->excluded > 0)
+        printf(", %llu excluded", (unsigned long long)s->excluded);
     if (s->skipped > 0)
         printf(", %llu skipped", (unsigned long long)s->skipped);
     printf("\n");
@@ -245,6 +304,14 @@ void suite_case(struct suite *s, struct buf *report, const char *name, const cha
                 const hash32 *root, const char *error)
 {
     bool pass = error[0] == 0;
+    if (is_excluded(s, name)) {
+        if (!pass) {
+            s->excluded++;
+            return;
+        }
+        pass = false;
+        error = "passes, but is in the list of the excluded";
+    }
     if (pass)
         s->passed++;
     else

@@ -21,9 +21,18 @@ struct suite {
     char fork[32]; /* cases of this fork only */
     enum vm_engine engine;
     unsigned jobs;
+    bool access_lists; /* --bal: the fixture's access lists are compared byte by byte */
+    bool draft;        /* --draft-prices: Amsterdam at the prices of the public archive */
+    /* --exclude: names of cases that must fail, sorted; text owns them. A case that
+     * passes although it is in the list fails. */
+    char *exclude_text;
+    char **exclude;
+    size_t exclude_num;
+    const char *stubs[8]; /* --stub, blockexec */
+    size_t stub_num;
     char **paths;
     size_t path_num;
-    _Atomic uint64_t passed, failed, skipped;
+    _Atomic uint64_t passed, failed, skipped, excluded;
 };
 
 /* Options that all suites take; argv[0] is the command. 0, or an exit status with the
@@ -70,6 +79,9 @@ bool fx_access_list(const json_t *list, struct arena *arena, struct tx *tx);
 
 /* The blob schedule of a fixture's config, over that of spec. */
 bool fx_blob_schedule(const json_t *config, struct chain_spec *spec);
+
+/* A `blockAccessList` as RLP (EIP-7928), in the arena. */
+bool fx_block_access_list(const json_t *list, struct arena *arena, slice *out);
 
 /* ================= a state in memory ================= */
 
