@@ -3,17 +3,18 @@
  *     stf(witness, block) -> state root, receipts root
  *
  * A witness holds what a block reads: the chain's rules, the parent's header and the
- * ancestors that BLOCKHASH looks at, the trie nodes on the way to every account and slot
- * touched (and the siblings that a collapsing branch needs), and the codes. Nothing in it
- * is believed: the block names its parent by hash, the parent names the state by root, and
- * every header, node and code is found by the hash of its own bytes, made when it enters.
- * A changed part is therefore a missing part, and a missing part is a refusal with its
- * hash in the text; there is no witness that leads to another root. The chain's rules are
- * the one part the block does not commit to: who checks a result has to know the chain,
- * and gets the hash of the rules with the result.
+ * ancestors that BLOCKHASH looks at, the trie nodes on the way to every account and
+ * slot touched (and the siblings that a collapsing branch needs), and the codes.
+ * Nothing in it is believed: the block names its parent by hash, the parent names the
+ * state by root, and every header, node and code is found by the hash of its own
+ * bytes, made when it enters. A changed part is therefore a missing part, and a
+ * missing part is a refusal with its hash in the text; there is no witness that leads
+ * to another root. The chain's rules are the one part the block does not commit to:
+ * who checks a result has to know the chain, and gets the hash of the rules with the
+ * result.
  *
- * Part of the provable core: builds freestanding; all memory comes from the caller. The
- * byte format is drawn in docs/FORMAT.md. */
+ * Part of the provable core: builds freestanding; all memory comes from the caller.
+ * The byte format is drawn in docs/FORMAT.md. */
 #ifndef METIS_STF_H
 #define METIS_STF_H
 

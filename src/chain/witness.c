@@ -1,5 +1,6 @@
-/* Writing a witness: the provable core runs the block over the store through a recorder, so
- * that what it will ask for is known by asking, siblings of collapsing branches included. */
+/* Writing a witness: the provable core runs the block over the store through a
+ * recorder, so that what it will ask for is known by asking, siblings of collapsing
+ * branches included. */
 #include "chain_int.h"
 #include "metis/stf.h"
 

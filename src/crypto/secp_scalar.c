@@ -1,5 +1,5 @@
-/* The range of secp256k1 scalars. Apart from the library's functions: the provable core asks for
- * it too. */
+/* The range of secp256k1 scalars. Apart from the library's functions: the provable
+ * core asks for it too. */
 #include "crypto_int.h"
 
 /* n and n/2 (SEC 2, section 2.4.1). */

@@ -1,6 +1,6 @@
-/* What makes a block valid after the merge, but for its transactions: the header against
- * the parent's (EIP-1559, 3675, 4844, 7691, 7918), the lists against the header (EIP-4895,
- * 7934), the results against the header (EIP-7685). */
+/* What makes a block valid after the merge, but for its transactions: the header
+ * against the parent's (EIP-1559, 3675, 4844, 7691, 7918), the lists against the
+ * header (EIP-4895, 7934), the results against the header (EIP-7685). */
 #include "stf_int.h"
 
 #define GAS_LIMIT_MIN  5000u

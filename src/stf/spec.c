@@ -1,5 +1,6 @@
-/* The rules of a chain as RLP (docs/FORMAT.md, "Witness"): everything of a chain_spec that
- * can change a root. Forks stand by their names, so that a fork added later moves nothing. */
+/* The rules of a chain as RLP (docs/FORMAT.md, "Witness"): everything of a chain_spec
+ * that can change a root. Forks stand by their names, so that a fork added later moves
+ * nothing. */
 #include "stf_int.h"
 
 /* X(bit, field): the yes-or-no rules. */

@@ -1,5 +1,5 @@
-/* The function: parent, rules, checks, senders, execution, roots. Nothing of the result is
- * written before all of it stands. */
+/* The function: parent, rules, checks, senders, execution, roots. Nothing of the
+ * result is written before all of it stands. */
 #include "stf_int.h"
 
 /* A block after the merge says so by its difficulty; before it nothing here applies. */

@@ -1,6 +1,7 @@
-/* metis-evm witness: blockchain tests, run as blocktest does, and for each block that the node
- * accepts from Byzantium on without mining, a witness file (docs/FORMAT.md) beside a line with
- * the node's own result in DIR/expected: FILE NUMBER STATEROOT RECEIPTSROOT. */
+/* metis-evm witness: blockchain tests, run as blocktest does, and for each block that
+ * the node accepts from Byzantium on without mining, a witness file (docs/FORMAT.md)
+ * beside a line with the node's own result in DIR/expected: FILE NUMBER STATEROOT
+ * RECEIPTSROOT. */
 #include "evm_witness.h"
 
 #include <stdio.h>

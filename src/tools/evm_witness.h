@@ -1,5 +1,5 @@
-/* metis-evm: blockchain tests that also write witnesses. The runner is blocktest's; it calls
- * these where a sink is given. */
+/* metis-evm: blockchain tests that also write witnesses. The runner is blocktest's; it
+ * calls these where a sink is given. */
 #ifndef METIS_EVM_WITNESS_H
 #define METIS_EVM_WITNESS_H
 
@@ -14,8 +14,8 @@ int blocktest_main(struct suite *s, struct witness_sink *sink);
 
 /* evm_witness.c */
 bool witness_wants(struct witness_sink *w, const char *name, const char *network);
-/* Before a good block is imported: its witness. Blocks that the core does not take are left out
- * without an error. */
+/* Before a good block is imported: its witness. Blocks that the core does not take are
+ * left out without an error. */
 mt_err witness_prepare(struct witness_sink *w, struct chain *c, slice block,
                        struct mt_diag *diag);
 /* After it became the head: the files. */

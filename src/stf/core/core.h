@@ -1,7 +1,7 @@
 /* stf, the freestanding part, private: cryptography in plain C, written for size and
  * certainty. Only proofs and their checks run it; the node has its own table. */
-#ifndef METIS_STF_CORE_H
-#define METIS_STF_CORE_H
+#ifndef METIS_CORE_CORE_H
+#define METIS_CORE_CORE_H
 
 #include "metis/stf.h"
 

@@ -1,7 +1,6 @@
 /* The table of cryptography of the provable core: BN254 and BLS12-381 are the node's own
  * files built portably, the rest is in this folder. */
 #include "core.h"
-#include "crypto_int.h"
 
 /* kzg_versioned_hash asks for it by this name. */
 hash32 sha256(const void *ptr, size_t len)

@@ -1,5 +1,6 @@
-/* SHA-256 (FIPS 180-4) and RIPEMD-160 (Dobbertin, Bosselaers, Preneel 1996). Both pad a
- * message to blocks of 64 bytes in the same way, but for the order of the length's bytes. */
+/* SHA-256 (FIPS 180-4) and RIPEMD-160 (Dobbertin, Bosselaers, Preneel 1996). Both pad
+ * a message to blocks of 64 bytes in the same way, but for the order of the length's
+ * bytes. */
 #include "core.h"
 
 typedef void block_fn(uint32_t *s, const uint8_t p[64]);

@@ -1,7 +1,7 @@
-/* Modular exponentiation (EIP-198): left to right, four bits of the exponent at a time. An odd
- * modulus goes by Montgomery's product; an even one by long products and Knuth's division
- * (The Art of Computer Programming, volume 2, algorithm D). Numbers are arrays of 64-bit
- * limbs, lowest first. */
+/* Modular exponentiation (EIP-198): left to right, four bits of the exponent at a
+ * time. An odd modulus goes by Montgomery's product; an even one by long products and
+ * Knuth's division (The Art of Computer Programming, volume 2, algorithm D). Numbers
+ * are arrays of 64-bit limbs, lowest first. */
 #include "core.h"
 
 __extension__ typedef unsigned __int128 u128;

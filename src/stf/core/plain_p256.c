@@ -1,5 +1,5 @@
-/* ECDSA verification on secp256r1 (EIP-7951; FIPS 186-4, section 6.4), on the 256-bit numbers of
- * base: u1 * G + u2 * Q by doubling and adding in Jacobian coordinates. */
+/* ECDSA verification on secp256r1 (EIP-7951; FIPS 186-4, section 6.4), on the 256-bit
+ * numbers of base: u1 * G + u2 * Q by doubling and adding in Jacobian coordinates. */
 #include "core.h"
 
 /* SEC 2, section 2.4.2; a = p - 3. */

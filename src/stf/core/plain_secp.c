@@ -1,8 +1,8 @@
-/* secp256k1 recovery by the portable C of libsecp256k1, compiled as one unit with this file
- * (third_party/secp256k1, an old version: the one that npm carries). Its context lives in static
- * memory and is made at first use; the table for the generator is small (ECMULT_WINDOW_SIZE), as
- * it is built in every run of a proof. Nothing is signed, so the library's other table and its
- * build step are not needed. */
+/* secp256k1 recovery by the portable C of libsecp256k1, compiled as one unit with this
+ * file (third_party/secp256k1, an old version: the one that npm carries). Its context
+ * lives in static memory and is made at first use; the table for the generator is
+ * small (ECMULT_WINDOW_SIZE), as it is built in every run of a proof. Nothing is
+ * signed, so the library's other table and its build step are not needed. */
 #include "core.h"
 #include "secp256k1_unit.h"
 

@@ -1,6 +1,7 @@
-/* libsecp256k1 as part of the unit that includes this, configured for 64-bit portable C. */
-#ifndef METIS_SECP256K1_UNIT_H
-#define METIS_SECP256K1_UNIT_H
+/* libsecp256k1 as part of the unit that includes this, configured for 64-bit portable
+ * C. */
+#ifndef METIS_CORE_SECP256K1_UNIT_H
+#define METIS_CORE_SECP256K1_UNIT_H
 
 #define USE_NUM_NONE                   1
 #define USE_FIELD_INV_BUILTIN          1

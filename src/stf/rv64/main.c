@@ -1,6 +1,6 @@
-/* build/stf.rv64: `metis-evm stf` on the bare machine. Witness files by name, or one on the
- * standard input; a line a block on the standard output, refusals on the standard error.
- * Status 0 when no file was refused. */
+/* build/stf.rv64: `metis-evm stf` on the bare machine. Witness files by name, or one
+ * on the standard input; a line a block on the standard output, refusals on the
+ * standard error. Status 0 when no file was refused. */
 #include "metis/stf.h"
 #include "rv64.h"
 

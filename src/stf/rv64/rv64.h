@@ -1,7 +1,7 @@
-/* stf.rv64, private: the machine under the freestanding program. Three Linux system calls are
- * all it knows; a prover or an interpreter answers the same ones. */
-#ifndef METIS_RV64_H
-#define METIS_RV64_H
+/* stf.rv64, private: the machine under the freestanding program. Three Linux system
+ * calls are all it knows; a prover or an interpreter answers the same ones. */
+#ifndef METIS_RV64_RV64_H
+#define METIS_RV64_RV64_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* The memory functions the compiler and the core call; there is no library under them. Words at
- * a time where both sides are aligned. */
+/* The memory functions the compiler and the core call; there is no library under them.
+ * Words at a time where both sides are aligned. */
 #include <string.h>
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
-/* The stdlib.h of the freestanding build: names that third-party headers mention in functions the
- * core never calls. They have no definition, so a call would not link. */
-#ifndef METIS_STDLIB_H
-#define METIS_STDLIB_H
+/* The stdlib.h of the freestanding build: names that third-party headers mention in
+ * functions the core never calls. They have no definition, so a call would not link. */
+#ifndef METIS_RV64_INCLUDE_STDLIB_H
+#define METIS_RV64_INCLUDE_STDLIB_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* The string.h of the freestanding build: what string.c beside it defines. */
-#ifndef METIS_STRING_H
-#define METIS_STRING_H
+#ifndef METIS_RV64_INCLUDE_STRING_H
+#define METIS_RV64_INCLUDE_STRING_H
 
 #include <stddef.h>
 
