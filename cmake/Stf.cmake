@@ -53,6 +53,8 @@ function(stf_library)
     add_library(stf_blst OBJECT ${STF_BLST})
     target_compile_options(stf_blst PRIVATE ${STF_FLAGS} ${STF_BLST_FLAGS}
         -fno-sanitize=all)
+    set_target_properties(stf_objects stf_blst PROPERTIES
+        INTERPROCEDURAL_OPTIMIZATION OFF)
     set(object ${CMAKE_BINARY_DIR}/metis-stf.o)
     set(library ${CMAKE_BINARY_DIR}/libmetis-stf.a)
     add_custom_command(OUTPUT ${library}
