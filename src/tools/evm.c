@@ -31,7 +31,7 @@ static const struct {
      "                [--state.fork NAME] [--state.chainid N] [--state.reward N]"},
     {"witness", evm_witness_main,
      "witness --out DIR [--per-network N] [--every N] [blocktest's OPTIONS] PATH..."},
-    {"stf", evm_stf_main, "stf FILE..."},
+    {"stf", evm_stf_main, "stf [--rv64 PROGRAM] FILE..."},
     {"run", evm_run_main,
      "run [--code HEX | --codefile FILE] [--input HEX] [--gas N] [--fork NAME] "
      "[--bench]\n"

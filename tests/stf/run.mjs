@@ -1,6 +1,7 @@
 // The provable core against the node. For blocks of the public suites from Paris on: the roots
 // that the node computed and stored, those of libmetis-stf (metis-evm stf), and those of
-// build/stf.rv64 under qemu-riscv64 are the same lines. Witnesses with a part taken out or
+// build/stf.rv64 under qemu-riscv64 are the same lines; a part of them also in the
+// interpreter, which counts instructions. Witnesses with a part taken out or
 // changed are refused by both, with a reason. The programs hold no foreign symbol and only
 // rv64im instructions.
 //   node tests/stf/run.mjs --build DIR [--every N] [--per-network N] FIXTURES...
@@ -20,6 +21,7 @@ const metisEvm = join(build, 'metis-evm')
 const rv64 = join(build, 'stf.rv64')
 const FORKS = ['Paris', 'Shanghai', 'Cancun', 'Prague', 'Osaka']
 const BLOCKS_MIN = 500
+const COUNTED = 300 // blocks whose instructions are counted
 const TAMPERED = 24 // witnesses taken for tampering
 
 let passed = 0
@@ -121,6 +123,34 @@ function compare(dir) {
   check(rows.length >= BLOCKS_MIN, `at least ${BLOCKS_MIN} blocks`, rows.length)
   for (const fork of FORKS) check(seen[fork] > 0, `blocks of ${fork}`)
   return rows
+}
+
+// ---- instructions ----
+
+// build/stf.rv64 in the interpreter: the same roots once more, and how long a proof would be.
+function count(dir, rows) {
+  const step = Math.max(1, Math.floor(rows.length / COUNTED))
+  const chosen = rows.filter((_, i) => i % step === 0)
+  const run = some => capture(metisEvm, ['stf', '--rv64', rv64, ...some.map(r => r[0])], dir)
+    .stdout.split('\n').filter(l => l)
+  const lines = run(chosen)
+  check(lines.length === chosen.length, 'interpreter: all blocks taken',
+    `${lines.length} of ${chosen.length}`)
+  const by = {}
+  chosen.forEach((row, i) => {
+    const words = (lines[i] ?? '').split(' ')
+    check(words.slice(0, 3).join(' ') === row.slice(1, 4).join(' ') && Number(words[3]) > 1000,
+      `interpreter: ${row[0]}`, lines[i])
+    const fork = row[0].replace(/-\d+\.stf$/, '')
+    ;(by[fork] ??= []).push(Number(words[3]))
+  })
+  const again = chosen.slice(0, 10)
+  check(run(again).join() === lines.slice(0, 10).join(), 'interpreter: the same count twice')
+  for (const [fork, counts] of Object.entries(by)) {
+    counts.sort((a, b) => a - b)
+    console.log(`instructions ${fork}: ${counts.length} blocks, ` +
+      `median ${counts[counts.length >> 1]}, most ${counts[counts.length - 1]}`)
+  }
 }
 
 // ---- tampering ----
@@ -228,7 +258,11 @@ try {
   const r = capture(metisEvm, ['witness', '--out', dir, '--every', options.every,
     '--per-network', options['per-network'], ...fixtures], dir)
   check(r.status === 0, 'witnesses written', r.stdout.trim().split('\n').pop() + r.stderr)
-  if (r.status === 0) tamper(dir, compare(dir))
+  if (r.status === 0) {
+    const rows = compare(dir)
+    count(dir, rows)
+    tamper(dir, rows)
+  }
 } finally {
   rmSync(dir, { recursive: true, force: true })
 }
