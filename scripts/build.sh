@@ -12,9 +12,12 @@ debug | asan | tsan | clang) dir=build-$preset ;;
     exit 2
     ;;
 esac
-# Configured anew when Criterion came after the last time, so that the unit tests appear.
-if [ ! -f "$dir/build.ninja" ] || { pkg-config --exists criterion &&
-    ! grep -q '^CRITERION_FOUND:INTERNAL=1' "$dir/CMakeCache.txt"; }; then
+# Configured anew when Criterion, the RISC-V compiler or the core's portable C came after the last
+# time, so that the unit tests, libmetis-stf and stf.rv64 appear.
+cached() { grep -q "$1" "$dir/CMakeCache.txt"; }
+if [ ! -f "$dir/build.ninja" ] ||
+    { pkg-config --exists criterion && ! cached '^CRITERION_FOUND:INTERNAL=1'; } ||
+    { command -v riscv64-unknown-elf-gcc >/dev/null && ! cached '^RV64_GCC:FILEPATH=/'; }; then
     step "configure $preset" cmake --preset "$preset"
 fi
 step "build $preset" ninja -C "$dir" "$@"

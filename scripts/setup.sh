@@ -7,12 +7,17 @@
 
 BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build ccache pkg-config git ca-certificates
     openssl libuv1-dev liblmdb-dev libsecp256k1-dev libssl-dev libgmp-dev
-    libjansson-dev libhttp-parser-dev libwslay-dev libinih-dev)
+    libjansson-dev libhttp-parser-dev libwslay-dev libinih-dev
+    gcc-riscv64-unknown-elf)
 TEST_PACKAGES=(zstd clang-14 clang-format-14 libclang-rt-14-dev libcriterion-dev curl
-    util-linux procps)
+    util-linux procps qemu-user)
 
 CKZG_VERSION=4.1.0
 CKZG_SHA512=eliOBB2GKoT5Nk4LwN418O8kWfXCwepHj3kd6z0zKrzIdJbry0Y8IDPYzE5Dxw/fs386PGO6zQRqy8LSVtR5tQ==
+
+# The portable C of libsecp256k1, for the provable core: an old version, the one npm carries.
+SECP_VERSION=5.0.1
+SECP_SHA512=lDFs9AAIaWP9UCdtWrotXWWF9t8PWgQDcxqgAnpM9rMqxb3Oaq2J0thzPVSxBwdJgyQtkU/sYtFtbM1RSt/iYA==
 
 want_test=0
 for arg in "$@"; do
@@ -44,26 +49,28 @@ apt_install() {
         --no-install-recommends "$@"
 }
 
-fetch_ckzg() {
+# fetch NAME VERSION SHA512: an npm package into third_party/NAME, checked by its hash.
+fetch() {
     local dir tgz sum
     dir=$(mktemp -d)
-    tgz=$dir/c-kzg-$CKZG_VERSION.tgz
-    (cd "$dir" && npm pack --silent "c-kzg@$CKZG_VERSION" >/dev/null)
+    tgz=$dir/$1-$2.tgz
+    (cd "$dir" && npm pack --silent "$1@$2" >/dev/null)
     sum=$(openssl dgst -sha512 -binary "$tgz" | base64 -w0)
-    if [ "$sum" != "$CKZG_SHA512" ]; then
+    if [ "$sum" != "$3" ]; then
         rm -rf "$dir"
-        echo "c-kzg@$CKZG_VERSION: the hash is $sum, not the pinned $CKZG_SHA512" >&2
+        echo "$1@$2: the hash is $sum, not the pinned $3" >&2
         return 1
     fi
     tar -xzf "$tgz" -C "$dir"
     mkdir -p third_party
-    rm -rf third_party/c-kzg
-    mv "$dir/package" third_party/c-kzg
-    echo "$CKZG_SHA512" >third_party/c-kzg/.pin
+    rm -rf "third_party/$1"
+    mv "$dir/package" "third_party/$1"
+    echo "$3" >"third_party/$1/.pin"
     rm -rf "$dir"
 }
 
-if [ "$want_test" -eq 1 ] || [ ! -f third_party/c-kzg/.pin ]; then
+if [ "$want_test" -eq 1 ] || [ ! -f third_party/c-kzg/.pin ] ||
+    [ ! -f third_party/secp256k1/.pin ]; then
     command -v npm >/dev/null || packages+=(npm)
 fi
 missing=$(missing_packages)
@@ -71,6 +78,11 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086
     step "debian packages" apt_install $missing
 fi
-if [ "$(cat third_party/c-kzg/.pin 2>/dev/null)" != "$CKZG_SHA512" ]; then
-    step "c-kzg $CKZG_VERSION (npm)" fetch_ckzg
-fi
+while read -r name version sum; do
+    if [ "$(cat "third_party/$name/.pin" 2>/dev/null)" != "$sum" ]; then
+        step "$name $version (npm)" fetch "$name" "$version" "$sum" </dev/null
+    fi
+done <<EOF
+c-kzg $CKZG_VERSION $CKZG_SHA512
+secp256k1 $SECP_VERSION $SECP_SHA512
+EOF

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # The order of a whole run. Every name has a function suite_<name> below.
-SUITES=(build clang tidy contracts unit fuzz conformance cli life rpc clients crash asan tsan)
+SUITES=(build clang tidy contracts unit fuzz conformance stf cli life rpc clients crash asan tsan)
 full=0
 allow_skip=0
 chosen=()
@@ -213,6 +213,20 @@ conformance_basic() {
     if fixtures mainnet; then
         tally "mainnet" "$evm" suitetest "$dir/mainnet"
     fi
+}
+
+# The provable core: the node, libmetis-stf and build/stf.rv64 under qemu agree on the blocks of
+# chain and chainstatic from Paris on (a part of them, at least 500; all with --full), what is
+# tampered with is refused, and nothing foreign is in the program.
+suite_stf() {
+    need release
+    local dirs=() archive every=5
+    for archive in chain chainstatic; do
+        fixtures "$archive" || return 0
+        dirs+=("$dir/eest/blockchain_tests")
+    done
+    [ "$full" -eq 1 ] && every=1
+    tally stf node tests/stf/run.mjs --build build --every "$every" "${dirs[@]}"
 }
 
 suite_cli() {

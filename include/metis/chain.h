@@ -211,6 +211,14 @@ mt_err chain_state_open(struct chain *c, uint64_t number, struct chain_state *ou
                         struct mt_diag *diag);
 void chain_state_close(struct chain_state *s);
 
+/* Appends the witness file (docs/FORMAT.md) of a block whose parent is canonical and
+ * whose parent's state is kept: the block is executed by the provable core on the
+ * store, and everything it was given is recorded. The block need not be known.
+ * Executor thread only. MT_EINVALID_BLOCK: it is not valid; MT_ENOTFOUND: no such
+ * parent or state. */
+mt_err chain_witness(struct chain *c, slice block_rlp, struct buf *out,
+                     struct mt_diag *diag);
+
 /* ---- files ---- */
 
 /* Header against its parent and body against its header, without executing. */

@@ -120,6 +120,22 @@ struct crypto_ops {
 /* The node's table: OpenSSL, libsecp256k1, GMP, blst, own BN254. */
 const struct crypto_ops *crypto_native(void);
 
+/* Entries that are plain C, or C over blst, and build freestanding: for other tables.
+ * kzg_setup makes the lines of the set-up's points; once, before the evaluation. */
+mt_err bn254_add(const uint8_t a[64], const uint8_t b[64], uint8_t out[64]);
+mt_err bn254_mul(const uint8_t p[64], const uint8_t scalar[32], uint8_t out[64]);
+mt_err bn254_pairing(slice pairs, bool *is_one);
+
+mt_err kzg_point_evaluation(const uint8_t in[192]);
+mt_err bls_g1_add(const uint8_t in[256], uint8_t out[128]);
+mt_err bls_g1_msm(slice in, uint8_t out[128], struct arena *scratch);
+mt_err bls_g2_add(const uint8_t in[512], uint8_t out[256]);
+mt_err bls_g2_msm(slice in, uint8_t out[256], struct arena *scratch);
+mt_err bls_pairing(slice pairs, bool *is_one);
+mt_err bls_map_g1(const uint8_t in[64], uint8_t out[128]);
+mt_err bls_map_g2(const uint8_t in[128], uint8_t out[256]);
+void kzg_setup(void);
+
 /* ---- blobs (EIP-4844, EIP-7594), loaded lazily: seconds, so never on a hot thread ----
  */
 

@@ -127,6 +127,14 @@ mt_err metisdb_get_proof(struct metisdb_snapshot *s, const address *addr,
                          const hash32 *slots, size_t slot_num, struct arena *arena,
                          struct metisdb_proof *out);
 
+/* One trie node by its place, for witnesses: addr_hash is keccak of the address whose
+ * storage trie it is in, NULL for the account trie; path: nibbles from that trie's root,
+ * at most 64. A copy in arena, checked to have this hash. MT_ECORRUPT when another node
+ * or none stands there. */
+mt_err metisdb_get_node(struct metisdb_snapshot *s, const hash32 *addr_hash,
+                        const uint8_t *path, size_t path_len, const hash32 *hash,
+                        struct arena *arena, slice *rlp);
+
 /* ---- block records ---- */
 
 #define METISDB_RECORD_VERSION 1

@@ -4,7 +4,8 @@
  * header.c   header rules, difficulty              chain.c    open, views, updates
  * body.c     body rules, ommers                    execute.c  one block on a batch
  * draft.c    making a block                        import.c   importing, reorganising
- * logs.c     log search                            file.c     import, export of files */
+ * logs.c     log search                            file.c     import, export of files
+ * witness.c  witnesses for the provable core */
 #ifndef METIS_CHAIN_INT_H
 #define METIS_CHAIN_INT_H
 

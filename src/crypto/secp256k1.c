@@ -11,12 +11,6 @@
 
 static secp256k1_context *sign_ctx;
 
-/* n and n/2 (SEC 2, section 2.4.1). */
-static const u256 order = {
-    {0xbfd25e8cd0364141, 0xbaaedce6af48a03b, 0xfffffffffffffffe, 0xffffffffffffffff}};
-static const u256 order_half = {
-    {0xdfe92f46681b20a0, 0x5d576e7357a4501d, 0xffffffffffffffff, 0x7fffffffffffffff}};
-
 mt_err secp_setup(void)
 {
     uint8_t seed[32];
@@ -122,15 +116,4 @@ mt_err secp_key_add(const hash32 *key, const hash32 *tweak, hash32 *out)
         return MT_EINVAL;
     *out = sum;
     return MT_OK;
-}
-
-bool secp_scalar_valid(const hash32 *v)
-{
-    u256 x = u256_from_hash(v);
-    return !u256_is_zero(x) && u256_lt(x, order);
-}
-
-bool secp_scalar_is_low(const hash32 *v)
-{
-    return !u256_lt(order_half, u256_from_hash(v));
 }

@@ -359,6 +359,14 @@ mt_err node_resolve(void *ctx, const uint8_t *path, size_t path_len, const hash3
     return MT_OK;
 }
 
+mt_err metisdb_get_node(struct metisdb_snapshot *s, const hash32 *addr_hash,
+                        const uint8_t *path, size_t path_len, const hash32 *hash,
+                        struct arena *arena, slice *rlp)
+{
+    struct node_source src = {s, addr_hash, arena, true};
+    return node_resolve(&src, path, path_len, hash, rlp);
+}
+
 /* The state's root as its root node says, for blocks old and new. */
 static mt_err state_root(struct metisdb_snapshot *s, hash32 *out)
 {

@@ -33,6 +33,9 @@ static const struct {
      "t8n [--input.alloc F] [--input.env F] [--input.txs F] [--output.basedir D]\n"
      "                [--output.alloc F] [--output.result F] [--output.body F]\n"
      "                [--state.fork NAME] [--state.chainid N] [--state.reward N]"},
+    {"witness", evm_witness_main,
+     "witness --out DIR [--per-network N] [--every N] [blocktest's OPTIONS] PATH..."},
+    {"stf", evm_stf_main, "stf [--rv64 PROGRAM] FILE..."},
     {"run", evm_run_main,
      "run [--code HEX | --codefile FILE] [--input HEX] [--gas N] [--fork NAME] "
      "[--bench]\n"

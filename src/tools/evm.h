@@ -13,5 +13,7 @@ int evm_difficultytest_main(int argc, char **argv);
 int evm_suitetest_main(int argc, char **argv);
 int evm_rlptest_main(int argc, char **argv);
 int evm_t8n_main(int argc, char **argv); /* statuses as geth's: evm_t8n.h */
+int evm_witness_main(int argc, char **argv);
+int evm_stf_main(int argc, char **argv);
 
 #endif

@@ -5,9 +5,7 @@
  *
  * Each test has a store of its own in a temporary folder ($TMPDIR, else /dev/shm, else
  * /tmp), never synced and removed when the test is over. */
-#include "evm.h"
-#include "evm_fixture.h"
-#include "metis/chain.h"
+#include "evm_witness.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -17,6 +15,9 @@
 #define TEST_MEMORY_MAX  ((size_t)1 << 30)
 #define BLOCK_MEMORY_MAX ((size_t)4 << 30)
 #define STORE_SIZE_MAX   ((uint64_t)1 << 30)
+
+/* Where witnesses go, for `metis-evm witness`; set once, before the suite runs. */
+static struct witness_sink *witness;
 
 struct test {
     struct suite *suite;
@@ -103,6 +104,16 @@ static void check_access_list(struct test *t, const json_t *entry, size_t i, cha
         mt_fmt(error, room, "block %zu: access list differs", i);
 }
 
+/* The witness of the block that has just become the head. */
+static mt_err write_witness(struct test *t, struct chain *c, struct mt_diag *diag)
+{
+    struct head_view *v = chain_view(c);
+    mt_err err =
+        witness_write(witness, fx_str(t->doc, "network"), &v->head->block.header, diag);
+    head_view_drop(v);
+    return err;
+}
+
 /* Imports one block; error stays empty when the fixture agrees. */
 static void import_block(struct test *t, struct chain *c, size_t i, char *error,
                          size_t room)
@@ -116,7 +127,16 @@ static void import_block(struct test *t, struct chain *c, size_t i, char *error,
         mt_fmt(error, room, "block %zu: malformed entry", i);
         return;
     }
+    if (witness != NULL && expected == NULL) {
+        mt_err made = witness_prepare(witness, c, rlp, &diag);
+        if (made != MT_OK) {
+            mt_fmt(error, room, "block %zu: witness: %s", i, log_err_text(made, &diag));
+            return;
+        }
+    }
     mt_err err = chain_import(c, rlp, &status, &diag);
+    if (witness != NULL && expected == NULL && err == MT_OK && status == IMPORT_CANONICAL)
+        err = write_witness(t, c, &diag);
     const char *names = chain_last_block_error(c);
     bool refused = err == MT_EINVALID_BLOCK || err == MT_EDECODE || err == MT_ENOTFOUND;
     if (err != MT_OK && !refused)
@@ -216,7 +236,8 @@ static void run_test(struct test *t, struct buf *report)
     char error[3 * MT_DIAG_TEXT_MAX] = "";
     hash32 root = {{0}};
     const char *network = fx_str(t->doc, "network");
-    if (network == NULL || !suite_wants(t->suite, t->name, network))
+    if (network == NULL || !suite_wants(t->suite, t->name, network) ||
+        (witness != NULL && !witness_wants(witness, t->name, network)))
         return;
     arena_reset(t->arena);
     mt_err err = load_genesis(t, &diag);
@@ -244,9 +265,15 @@ static void run_file(struct suite *s, const char *path, json_t *doc, struct buf 
     arena_fini(&arena);
 }
 
+int blocktest_main(struct suite *s, struct witness_sink *sink)
+{
+    witness = sink;
+    return suite_main(s, run_file);
+}
+
 int evm_blocktest_main(int argc, char **argv)
 {
     struct suite s;
     int status = suite_options(&s, argc, argv);
-    return status != 0 ? status : suite_main(&s, run_file);
+    return status != 0 ? status : blocktest_main(&s, NULL);
 }
