@@ -180,6 +180,7 @@ suite_conformance() {
         tally "$archive $command" build/metis-evm "$command" "$part"
     done
     conformance_basic build
+    tally "own state tests" build/metis-evm statetest tests/vectors/statetests
     if fixtures chain; then
         tally "chain t8n" node tests/t8n/run.mjs --bin build/metis-evm \
             --every $((full ? 1 : 20)) "$dir/eest/blockchain_tests"
