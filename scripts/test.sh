@@ -189,6 +189,7 @@ suite_conformance() {
         tally "amsterdam as scheduled, against @ethereumjs/vm" \
             node tests/amsterdam/oracle.mjs build/metis-evm "$dir/eest/blockchain_tests_devnet"
     fi
+    tally "own state tests" build/metis-evm statetest tests/vectors/statetests
     if fixtures chain; then
         tally "chain t8n" node tests/t8n/run.mjs --bin build/metis-evm \
             --every $((full ? 1 : 20)) "$dir/eest/blockchain_tests"
