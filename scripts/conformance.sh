@@ -92,6 +92,8 @@ fi
     echo '```'
     if [ -f "$record" ]; then cat "$record"; else echo "none recorded"; fi
     echo '```'
+    echo
+    cat docs/conformance-amsterdam.md
 } >"$page"
 cat "$page"
 exit "$failed"

@@ -265,3 +265,49 @@ Test(ops, stack_bounds)
         host_fini(&h);
     }
 }
+
+/* EIP-8024, its test vectors: the word on top at the end; "" a halt. */
+Test(ops, eip8024)
+{
+    static const struct {
+        const char *code, *top;
+    } cases[] = {
+        {"60016000808080808080808080808080808080e680", "0x1"},
+        {"600160008080808080808080808080808080806002e780", "0x1"},
+        {"600060016002e88e", "0x2"},
+        {"60016000808080808080808080808080808080e6",
+         ""}, /* the immediate is 0: n = 145 */
+        {"e75b", ""},
+        {"e65b", ""},
+        {"e87f", ""},
+        {"600456e65b6007", "0x7"}, /* the immediate is a jump destination */
+    };
+    for (size_t i = 0; i < MT_ARRAY_LEN(cases); i++) {
+        struct host h;
+        char code[200];
+        bool cut = strlen(cases[i].top) == 0;
+        host_init(&h, FORK_AMSTERDAM);
+        snprintf(code, sizeof code, "%s%s", cases[i].code, cut ? "" : "60005260206000f3");
+        host_put(&h, 0xaa, code, 0);
+        host_call(&h, 0xaa, 100000);
+        if (cut)
+            cr_expect_neq(h.result.halt, VM_SUCCESS, "case %zu", i);
+        else
+            cr_expect(u256_eq(host_word(&h), host_hex(cases[i].top)), "case %zu", i);
+        host_fini(&h);
+    }
+}
+
+/* EIP-8024: they do not exist before; EIP-7843: neither does SLOTNUM. */
+Test(ops, amsterdam_is_off_before)
+{
+    static const char *const codes[] = {"600160016001e88e", "4b"};
+    for (size_t i = 0; i < MT_ARRAY_LEN(codes); i++) {
+        struct host h;
+        host_init(&h, FORK_OSAKA);
+        host_put(&h, 0xaa, codes[i], 0);
+        host_call(&h, 0xaa, 100000);
+        cr_expect_eq(h.result.halt, VM_BAD_OPCODE, "case %zu", i);
+        host_fini(&h);
+    }
+}

@@ -536,3 +536,112 @@ Test(mpef_block, delta_of_a_block_is_the_merge_of_its_transactions)
         }
     }
 }
+
+/* ================= Amsterdam ================= */
+
+/* The state gas of an account: 120 bytes at 1530 (EIP-8037). */
+#define NEW_ACCOUNT (120u * 1530u)
+
+/* EIP-2780: 12000 for the transaction, 3000 for another account, 6000 for value; EIP-8037:
+ * the account that the value makes, in a dimension of its own; EIP-7708: a log of it. */
+Test(mpef_block, amsterdam_transfers)
+{
+    world_init(FORK_AMSTERDAM);
+    world_start();
+    struct tx tx = transfer(0, 0, 15000);
+    cr_assert_eq(done(&tx, 0).gas_used, 15000);
+    tx = transfer(1, 5, 21000 + NEW_ACCOUNT);
+    struct tx_outcome o = done(&tx, 0);
+    cr_assert(o.receipt.success);
+    cr_assert_eq(o.gas_used, 21000 + NEW_ACCOUNT);
+    cr_assert_eq(o.receipt.log_num, 1);
+    cr_assert_eq(o.receipt.logs[0].topic_num, 3);
+    cr_assert(u256_eq(u256_load_be(o.receipt.logs[0].data.ptr), u256_from(5)));
+    tx = transfer(2, 5, 21000);
+    cr_assert_eq(done(&tx, 0).gas_used, 21000);
+    cr_assert_eq(block_exec_gas_used(w.be), NEW_ACCOUNT); /* the larger dimension */
+    tx.to = tx.from;
+    tx.nonce = 3;
+    tx.gas = 12000;
+    o = done(&tx, 0);
+    cr_assert_eq(o.gas_used, 12000);
+    cr_assert_eq(o.receipt.log_num, 0);
+}
+
+/* EIP-8037: who cannot pay for the account keeps it from being made and loses the gas. */
+Test(mpef_block, amsterdam_account_is_not_paid)
+{
+    world_init(FORK_AMSTERDAM);
+    world_start();
+    struct tx tx = transfer(0, 5, 21000 + NEW_ACCOUNT - 1);
+    struct tx_outcome o = done(&tx, 0);
+    cr_assert_not(o.receipt.success);
+    cr_assert_eq(o.gas_used, 21000 + NEW_ACCOUNT - 1);
+    cr_assert_eq(o.receipt.log_num, 0);
+    cr_assert(u256_is_zero(balance(RECIPIENT)));
+}
+
+static void put_balance(struct buf *b, u256 value)
+{
+    size_t list = rlp_begin(b), change = rlp_begin(b);
+    rlp_put_u64(b, 1);
+    rlp_put_u256(b, value);
+    rlp_end(b, change);
+    rlp_end(b, list);
+}
+
+/* [address, [], [], balance, nonce, []] */
+static void put_seen(struct buf *b, const address *addr, u256 value, uint64_t nonce)
+{
+    size_t list = rlp_begin(b);
+    rlp_put_bytes(b, addr->b, 20);
+    rlp_put_empty_list(b);
+    rlp_put_empty_list(b);
+    if (u256_is_zero(value))
+        rlp_put_empty_list(b);
+    else
+        put_balance(b, value);
+    if (nonce == 0)
+        rlp_put_empty_list(b);
+    else
+        put_balance(b, u256_from(nonce));
+    rlp_put_empty_list(b);
+    rlp_end(b, list);
+}
+
+/* EIP-7928: every account in order, contracts of the end of the block without a change. */
+Test(mpef_block, amsterdam_access_list)
+{
+    /* EIP-7002, 7251 and 8282, in the order of their addresses */
+    static const char *const contracts[] = {"00000961ef480eb55e80d19ad83579a64c007002",
+                                            "0000bbddc7ce488642fb579f8b00f3a590007251",
+                                            "0000bff46984e3725691fa540a8c7589300d8282",
+                                            "000064d678505ad48f8ccb093bc65613800e8282"};
+    static const size_t order[] = {0, 3, 1, 2};
+    struct block_exec_out out;
+    struct buf want;
+    world_init(FORK_AMSTERDAM);
+    for (size_t i = 0; i < MT_ARRAY_LEN(contracts); i++)
+        put_at(contracts[i], "00");
+    world_start();
+    struct tx tx = transfer(0, 5, 21000 + NEW_ACCOUNT);
+    uint64_t gas = done(&tx, 0).gas_used;
+    cr_assert_eq(end(&out), MT_OK);
+    address recipient = host_addr(RECIPIENT), coinbase = host_addr(COINBASE);
+    address sender = host_addr(SENDER);
+    buf_init(&want, 1 << 20);
+    size_t list = rlp_begin(&want);
+    put_seen(&want, &recipient, u256_from(5), 0); /* 0x00…beef */
+    put_seen(&want, &coinbase, u256_from(2 * GWEI * gas), 0);
+    put_seen(&want, &sender, u256_from(RICH - 5 - 9 * GWEI * gas), 1);
+    for (size_t i = 0; i < MT_ARRAY_LEN(order); i++) {
+        address a;
+        cr_assert_eq(hex_decode_fixed(contracts[order[i]], a.b, 20), MT_OK);
+        put_seen(&want, &a, U256_ZERO, 0);
+    }
+    rlp_end(&want, list);
+    cr_assert(slice_eq(out.access_list, buf_slice(&want)));
+    hash32 hash = keccak256(want.ptr, want.len);
+    cr_assert(hash32_eq(&out.access_list_hash, &hash));
+    buf_fini(&want);
+}
