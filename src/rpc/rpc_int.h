@@ -2,6 +2,7 @@
  *   rpc.c       options, table, life
  *   dispatch.c  bodies -> calls -> replies; readers; completion
  *   params.c    parameters        wire.c   JSON forms of chain values
+ *   trace*.c    traces, see trace_int.h
  *   state.c block.c fee.c call.c call_args.c logs.c send.c sub.c misc.c dev.c: methods */
 #ifndef METIS_RPC_INT_H
 #define METIS_RPC_INT_H
