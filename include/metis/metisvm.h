@@ -272,6 +272,12 @@ struct vm_step_view {
     slice return_data;
     const struct vm_msg *msg;
 };
+/* What an instruction that ended its call failed at. */
+struct vm_fault {
+    uint8_t op;
+    size_t stack_num;
+    unsigned stack_need; /* operands of op */
+};
 struct vm_tracer {
     void (*step)(void *ctx, const struct vm_step_view *view);
     /* A call starts (after gas is set aside) and ends; depth 0 is the transaction's. */
@@ -281,6 +287,9 @@ struct vm_tracer {
     void (*log)(void *ctx, unsigned depth, const struct log *log);
     void (*self_destruct)(void *ctx, unsigned depth, const address *from,
                           const address *beneficiary, u256 balance);
+    /* An instruction failed; the leave of its call comes next. Not for REVERT. */
+    void (*fault)(void *ctx, unsigned depth, enum vm_halt halt,
+                  const struct vm_fault *fault);
     void *ctx;
 };
 

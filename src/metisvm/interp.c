@@ -457,6 +457,24 @@ static VM_COLD void trace(struct vm *vm, struct frame *f, const struct regs *r)
     vm_step_hook(vm, f, left);
 }
 
+static VM_COLD void trace_fault(struct vm *vm, const struct frame *f, enum vm_halt halt)
+{
+    static const uint8_t need[256] = {
+#define X(value, name, gas, in, out, since, imm) [value] = in,
+#include "opcodes.def"
+#undef X
+    };
+    const struct vm_tracer *t = vm->env.tracer;
+    if (t == NULL || t->fault == NULL || halt == VM_SUCCESS || halt == VM_REVERT)
+        return;
+    struct vm_fault fault = {
+        .op = *f->ip,
+        .stack_num = (size_t)(f->sp - f->stack),
+        .stack_need = need[*f->ip],
+    };
+    t->fault(t->ctx, vm->depth, halt, &fault);
+}
+
 /* ---- the loop ---- */
 
 /* The checks before an instruction; in, out and gas are constants. */
@@ -502,6 +520,7 @@ static int turn(struct vm *vm, struct frame *f, int end)
     if (end != OP_SWITCH) {
         if (vm->step_pending)
             vm_step_hook(vm, f, f->gas); /* it failed before its price was known */
+        trace_fault(vm, f, (enum vm_halt)(end - OP_HALT_BASE));
         end = vm_leave(vm, (enum vm_halt)(end - OP_HALT_BASE));
     }
     return end == OP_SWITCH ? OP_GO : end;

@@ -8,14 +8,6 @@
 #define TX_GAS            21000u
 #define OSAKA_TX_GAS_MAX  16777216u /* EIP-7825 */
 
-/* What a call runs in. */
-struct call_env {
-    struct chain_state *state;
-    struct header header; /* of the block, with overrides */
-    struct rules rules;
-    struct state_delta patch;
-};
-
 /* ---- overrides ---- */
 
 static int slot_cmp(const void *a, const void *b)
@@ -159,8 +151,8 @@ static bool block_overrides(struct call *c, size_t i, const json_t *o, struct he
            opt_u256(c, i, o, "baseFee", &h->base_fee, NULL);
 }
 
-static bool env_open(struct call *c, struct chain_state *s, size_t i,
-                     const json_t *overrides, const json_t *block, struct call_env *env)
+bool call_env_open(struct call *c, struct chain_state *s, size_t i,
+                   const json_t *overrides, const json_t *block, struct call_env *env)
 {
     const struct chain_block *b = s->block;
     u256 parent_td = u256_sub(b->total_difficulty, b->block.header.difficulty);
@@ -200,13 +192,13 @@ static mt_err run(struct call *c, struct call_env *env, const struct tx *tx,
 }
 
 /* A call that names a price is held to the base fee, one that does not pays nothing. */
-static unsigned flags_of(const struct tx *tx)
+unsigned call_flags(const struct tx *tx)
 {
     unsigned free_of_fees = u256_is_zero(tx->max_fee) ? EXEC_SKIP_FEES : 0;
     return EXEC_SKIP_NONCE | EXEC_SKIP_EOA | EXEC_SKIP_GAS_CAPS | free_of_fees;
 }
 
-static const char *panic_text(uint64_t code)
+const char *panic_text(uint64_t code)
 {
     switch (code) {
     case 0x00:
@@ -335,12 +327,12 @@ static enum call_status call_run(struct call *c, struct call_tx *t, struct chain
     struct call_env env = {0};
     struct tx_outcome o;
     struct mt_diag diag = {0};
-    if (!env_open(c, s, 2, arg(c, 2), arg(c, 3), &env))
+    if (!call_env_open(c, s, 2, arg(c, 2), arg(c, 3), &env))
         return CALL_DONE;
     uint64_t cap = c->rpc->opt.call_gas_max;
     if (!t->has_gas || (cap > 0 && t->tx.gas > cap))
         t->tx.gas = cap > 0 ? cap : UINT64_MAX / 2;
-    mt_err err = run(c, &env, &t->tx, flags_of(&t->tx) | EXEC_SKIP_L1_FEE, &o, &diag);
+    mt_err err = run(c, &env, &t->tx, call_flags(&t->tx) | EXEC_SKIP_L1_FEE, &o, &diag);
     if (err == MT_ECANCELED && !c->on_reader)
         return CALL_TO_READER;
     if (err != MT_OK)
@@ -390,7 +382,7 @@ static bool probe_gas(struct call *c, struct call_env *env, struct call_tx *t,
     struct mt_diag diag = {0};
     struct arena_mark mark = arena_mark(c->arena);
     t->tx.gas = gas;
-    mt_err err = run(c, env, &t->tx, flags_of(&t->tx) | EXEC_SKIP_L1_FEE, &o, &diag);
+    mt_err err = run(c, env, &t->tx, call_flags(&t->tx) | EXEC_SKIP_L1_FEE, &o, &diag);
     *out = (struct probe){.ok = err == MT_OK && o.halt == VM_SUCCESS,
                           .halt = o.halt,
                           .gas_used = o.gas_used,
@@ -560,7 +552,7 @@ bool estimate_gas(struct call *c, struct call_tx *t, struct chain_state *state,
 {
     struct call_env env = {0};
     uint64_t hi, extra = 0;
-    if (!env_open(c, state, 2, overrides, NULL, &env))
+    if (!call_env_open(c, state, 2, overrides, NULL, &env))
         return false;
     move_to_next_block(c, &env);
     if (env.rules.spec->l1_fee && !l1_extra_gas(c, &env, t, &extra))

@@ -240,12 +240,15 @@ bool call_should_stop(void *ctx)
     return c->rpc->stopping || clock_mono_ns() > c->deadline_ns;
 }
 
-static void loop_arena_reset(struct rpc *r)
+/* Between calls; a large one's memory is given back. */
+static void arena_renew(const struct rpc *r, struct arena *a)
 {
-    if (r->arena.size > KEEP_ARENA)
-        arena_fini(&r->arena);
-    else
-        arena_reset(&r->arena);
+    if (a->size > KEEP_ARENA) {
+        arena_fini(a);
+        arena_init(a, r->opt.call_memory_max);
+    } else {
+        arena_reset(a);
+    }
 }
 
 /* ---- readers ---- */
@@ -266,7 +269,7 @@ static void reader_back(struct task *task)
     if (c->after != NULL && !c->failed) {
         call_begin(c);
         enum call_status st = c->after(c);
-        loop_arena_reset(r);
+        arena_renew(r, &r->arena);
         if (st == CALL_LATER)
             return;
     }
@@ -298,10 +301,7 @@ static void reader_run(struct job *job, unsigned worker_idx)
     if (c->has_state)
         chain_state_close(&c->state);
     c->has_state = false;
-    if (c->arena->size > KEEP_ARENA)
-        arena_fini(c->arena);
-    else
-        arena_reset(c->arena);
+    arena_renew(r, c->arena);
     c->run_ns = clock_mono_ns() - t0;
     c->task.run = reader_back;
     rpc_post(r, &c->task);
@@ -389,7 +389,7 @@ static void run_call(struct call *c, const json_t *obj)
         if (c->method->where != RPC_READER) {
             call_begin(c);
             st = c->method->run(c);
-            loop_arena_reset(r);
+            arena_renew(r, &r->arena);
         }
         if (st == CALL_TO_READER)
             to_reader(c);

@@ -2,6 +2,7 @@
  *   rpc.c       options, table, life
  *   dispatch.c  bodies -> calls -> replies; readers; completion
  *   params.c    parameters        wire.c   JSON forms of chain values
+ *   trace*.c    traces, see trace_int.h
  *   state.c block.c fee.c call.c call_args.c logs.c send.c sub.c misc.c dev.c: methods */
 #ifndef METIS_RPC_INT_H
 #define METIS_RPC_INT_H
@@ -223,6 +224,20 @@ bool opt_address(struct call *c, size_t i, const json_t *o, const char *key, add
 /* Fails the call: parameter i holds a list that is none, or too long. False. */
 bool list_refused(struct call *c, size_t i);
 #define ITEMS_MAX 10000u
+/* What a call runs in. */
+struct call_env {
+    struct chain_state *state;
+    struct header header; /* of the block, with overrides */
+    struct rules rules;
+    struct state_delta patch;
+};
+/* overrides: of accounts, parameter i; block: of the header. Either may be NULL. */
+bool call_env_open(struct call *c, struct chain_state *s, size_t i,
+                   const json_t *overrides, const json_t *block, struct call_env *env);
+/* EXEC_* flags that a call runs under. */
+unsigned call_flags(const struct tx *tx);
+/* What Solidity means by a panic code; NULL for unknown ones. */
+const char *panic_text(uint64_t code);
 /* Gas that suffices; writes no result. False after an error was written. */
 bool estimate_gas(struct call *c, struct call_tx *t, struct chain_state *state,
                   const json_t *overrides, uint64_t *out);

@@ -9,7 +9,8 @@ import { Agent } from 'node:http'
 import { join } from 'node:path'
 import { counter, options, post, run, startMetisd, tempDir } from '../lib/metisd.mjs'
 
-const METHODS = ['eth_blockNumber', 'eth_call', 'eth_chainId', 'eth_estimateGas',
+const METHODS = ['debug_traceBlockByHash', 'debug_traceBlockByNumber',
+  'debug_traceTransaction', 'eth_blockNumber', 'eth_call', 'eth_chainId', 'eth_estimateGas',
   'eth_feeHistory', 'eth_gasPrice', 'eth_getBalance', 'eth_getBlockByHash',
   'eth_getBlockByNumber', 'eth_getBlockReceipts', 'eth_getCode', 'eth_getLogs',
   'eth_getProof', 'eth_getStorageAt', 'eth_getTransactionByHash', 'eth_getTransactionCount',
