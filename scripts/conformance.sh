@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # docs/CONFORMANCE.md, from real runs: every archive once with one engine (cases, CPU time),
-# the project's own cases, and the totals of differential fuzzing.
+# the project's own cases, the state of Amsterdam (docs/conformance-amsterdam.md), and the
+# totals of differential fuzzing.
 #   scripts/conformance.sh [--bin METIS-EVM] [--fuzz LOG]
 # LOG is the output of tests/diff/run.mjs; what was recorded stays when it is not given.
 . "$(dirname "$0")/lib.sh"
@@ -31,7 +32,7 @@ row() {
     TIMEFORMAT='%U %S'
     { time "$@" >"$work/out" 2>"$work/err"; } 2>"$work/time" || true
     last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$work/out" | tail -1 || true)
-    [[ $last == *", 0 failed" ]] || failed=1
+    [[ $last =~ ,\ 0\ failed(,\ [0-9]+\ excluded)?$ ]] || failed=1
     cpu=$(awk '{printf "%d", ($1 + $2) * 1000}' "$work/time")
     total_ms=$((total_ms + cpu))
     awk -v n="$name" -v s="$source" -v l="${last:-did not finish}" -v c="$cpu" \
@@ -48,7 +49,8 @@ archive() {
         return 0
     fi
     for part in "$@"; do paths+=("$dir"/$part); done
-    row "$name, $command" "$source" "$bin" "$command" "${paths[@]}"
+    # shellcheck disable=SC2086 # a command may have options
+    row "$name, ${command%% *}" "$source" "$bin" $command "${paths[@]}"
 }
 
 eest="EEST v5.4.0, 2026-04-21"
@@ -59,6 +61,8 @@ archive stress blocktest "$eest" eest/blockchain_tests
 archive chain blocktest "$eest" eest/blockchain_tests
 archive chainstatic blocktest "$eest" eest/blockchain_tests
 archive bench blocktest "EEST benchmark v0.0.7, 2026-03" eest/benchmark
+archive amsterdam "blocktest --bal --draft-prices --exclude tests/amsterdam/excluded.txt" \
+    "EEST devnet bal v5.7.0-alpha, 2026-04" eest/blockchain_tests_devnet
 archive basic txtest "$old" eth/TransactionTests
 archive basic trietest "$old" eth/TrieTests
 archive basic difficultytest "$old" eth/DifficultyTests
@@ -82,6 +86,8 @@ fi
     echo
     awk -v c="$total_ms" 'BEGIN {printf "One pass: %.1f s of CPU.\n", c / 1000}'
     echo
+    cat docs/conformance-amsterdam.md
+    echo
     echo "## Differential fuzzing"
     echo
     echo "\`node tests/diff/run.mjs --evm METIS-EVM --geth EVM --seed S --count N\`: random state"
@@ -92,8 +98,6 @@ fi
     echo '```'
     if [ -f "$record" ]; then cat "$record"; else echo "none recorded"; fi
     echo '```'
-    echo
-    cat docs/conformance-amsterdam.md
 } >"$page"
 cat "$page"
 exit "$failed"
