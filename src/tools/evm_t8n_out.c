@@ -119,6 +119,8 @@ static void put_receipt(struct t8n *t, struct json_out *j, size_t i, size_t *log
     json_nil(j);
     json_key(j, "blockHash");
     json_hash(j, &BLOCK_HASH);
+    json_key(j, "blockNumber");
+    json_hex_u64(j, t->env.header.number);
     json_key(j, "transactionIndex");
     json_hex_u64(j, i);
     json_obj_end(j);
@@ -167,7 +169,10 @@ static void put_newer(struct t8n *t, struct json_out *j)
         json_key(j, "blobGasUsed");
         json_hex_u64(j, r->out.blob_gas_used);
     }
-    if (f >= FORK_PRAGUE) {
+    if (f < FORK_PRAGUE) {
+        json_key(j, "requests");
+        json_nil(j);
+    } else {
         json_key(j, "requestsHash");
         json_hash(j, &r->out.requests_hash);
         json_key(j, "requests");

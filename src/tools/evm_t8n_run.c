@@ -82,6 +82,40 @@ static mt_err reject(struct t8n *t, size_t i, const char *why)
     return r->error == NULL ? MT_ELIMIT : MT_OK;
 }
 
+/* With the checksum of EIP-55. */
+static hex_text checksummed(const address *addr)
+{
+    hex_text text = address_text(addr);
+    hash32 h = keccak256(text.s + 2, 40);
+    for (size_t i = 0; i < 40; i++) {
+        unsigned nibble = i % 2 == 0 ? h.b[i / 2] >> 4 : h.b[i / 2] & 15u;
+        char c = text.s[2 + i];
+        if (c >= 'a' && nibble >= 8)
+            text.s[2 + i] = (char)(c - 'a' + 'A');
+    }
+    return text;
+}
+
+/* The reason in geth's words, with the numbers it adds to a wrong nonce. */
+static mt_err reject_invalid(struct t8n *t, struct block_exec *be, size_t i,
+                             enum tx_error error, const struct mt_diag *diag)
+{
+    char text[MT_DIAG_TEXT_MAX + 128];
+    const struct tx *tx = &t->txs[i].tx;
+    const struct vm_reader *r = block_exec_reader(be);
+    struct account a;
+    bool exists;
+    if (error == TX_BLOCK_GAS)
+        return reject(t, i, "gas limit reached");
+    if (error != TX_NONCE_TOO_LOW && error != TX_NONCE_TOO_HIGH)
+        return reject(t, i, diag->text);
+    MT_TRY(r->account(r->ctx, &tx->from, &a, &exists));
+    mt_fmt(text, sizeof text, "%s: address %s, tx: %llu state: %llu", diag->text,
+           checksummed(&tx->from).s, (unsigned long long)tx->nonce,
+           (unsigned long long)a.nonce);
+    return reject(t, i, text);
+}
+
 static mt_err run_tx(struct t8n *t, struct block_exec *be, size_t i, size_t *included)
 {
     struct t8n_tx *each = &t->txs[i];
@@ -94,7 +128,7 @@ static mt_err run_tx(struct t8n *t, struct block_exec *be, size_t i, size_t *inc
         return reject(t, i, diag.text);
     mt_err err = block_exec_tx(be, &each->tx, 0, &o, &diag);
     if (err == MT_EINVALID_TX)
-        return reject(t, i, o.error == TX_BLOCK_GAS ? "gas limit reached" : diag.text);
+        return reject_invalid(t, be, i, o.error, &diag);
     if (err != MT_OK) {
         t->diag = diag;
         return err;
