@@ -166,5 +166,9 @@ mt_err stf_check_result(const struct header *h, const struct rules *rules,
     if (rules->fork >= FORK_PRAGUE && !hash32_eq(&out->requests_hash, &h->requests_hash))
         return hash_differs(diag, "requests hash", &h->requests_hash,
                             &out->requests_hash);
+    if (rules->fork >= FORK_AMSTERDAM &&
+        !hash32_eq(&out->access_list_hash, &h->block_access_list_hash))
+        return hash_differs(diag, "access list hash", &h->block_access_list_hash,
+                            &out->access_list_hash);
     return MT_OK;
 }
