@@ -43,6 +43,7 @@ struct t8n_ommer {
 /* The block's surroundings, complete: what env left out is computed. */
 struct t8n_env {
     struct header header;
+    bool has_base_fee; /* the fork's, or given for an older one */
     struct t8n_hash *hashes;
     size_t hash_num;
     struct t8n_ommer *ommers;

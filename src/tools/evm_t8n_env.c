@@ -113,7 +113,9 @@ static bool read_parent(struct t8n *t, const json_t *env, struct parent *p)
 static int set_base_fee(struct t8n *t, const json_t *env, const struct parent *p)
 {
     struct header *h = &t->env.header;
-    if (t->rules.fork < FORK_LONDON || has(env, "currentBaseFee"))
+    bool given = has(env, "currentBaseFee");
+    t->env.has_base_fee = given || t->rules.fork >= FORK_LONDON;
+    if (t->rules.fork < FORK_LONDON || given)
         return T8N_OK;
     if (!has(env, "parentBaseFee") || h->number == 0)
         return t8n_fail(t, T8N_CONFIG,

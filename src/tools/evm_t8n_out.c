@@ -117,6 +117,12 @@ static void put_receipt(struct t8n *t, struct json_out *j, size_t i, size_t *log
     json_hex_u64(j, r->gas_used);
     json_key(j, "effectiveGasPrice");
     json_nil(j);
+    if (tx->type == TX_BLOB) {
+        json_key(j, "blobGasUsed");
+        json_hex_u64(j, r->blob_gas_used);
+        json_key(j, "blobGasPrice");
+        json_hex_u256(j, r->blob_gas_price);
+    }
     json_key(j, "blockHash");
     json_hash(j, &BLOCK_HASH);
     json_key(j, "blockNumber");
@@ -155,7 +161,7 @@ static void put_newer(struct t8n *t, struct json_out *j)
 {
     const struct t8n_result *r = &t->result;
     enum fork f = t->rules.fork;
-    if (f >= FORK_LONDON) {
+    if (t->env.has_base_fee) {
         json_key(j, "currentBaseFee");
         json_hex_u256(j, t->env.header.base_fee);
     }
