@@ -54,6 +54,7 @@ struct stf_out {
     hash32 parent_hash;
     hash32 state_root;
     hash32 receipts_root;
+    hash32 spec_hash; /* keccak of the rules (stf_spec_encode) that held */
 };
 
 /* Executes the block on its parent's state. Every field of its header and every list of

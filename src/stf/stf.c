@@ -56,6 +56,18 @@ static mt_err execute(const struct stf_in *in, const struct block *b,
     return block_exec_all(exec, b, out, diag);
 }
 
+/* The block does not commit to the rules: whoever checks the result compares this. */
+static mt_err spec_hash_of(const struct stf_in *in, hash32 *out, struct mt_diag *diag)
+{
+    struct buf b;
+    buf_init_arena(&b, in->arena, 1u << 16);
+    stf_spec_encode(in->spec, &b);
+    if (!buf_ok(&b))
+        return mt_fail(diag, MT_ELIMIT, "block memory is exhausted");
+    *out = keccak256(b.ptr, b.len);
+    return MT_OK;
+}
+
 mt_err stf_execute(const struct stf_in *in, struct stf_out *out, struct mt_diag *diag)
 {
     struct block b;
@@ -91,6 +103,7 @@ mt_err stf_execute(const struct stf_in *in, struct stf_out *out, struct mt_diag 
     if (!hash32_eq(&o.state_root, &b.header.state_root))
         return mt_fail(diag, MT_EINVALID_BLOCK, "state root %s, should be %s",
                        hash32_text(&b.header.state_root).s, hash32_text(&o.state_root).s);
+    MT_TRY(spec_hash_of(in, &o.spec_hash, diag));
     o.number = b.header.number;
     o.block_hash = b.hash;
     o.parent_hash = b.header.parent_hash;

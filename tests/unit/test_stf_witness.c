@@ -57,6 +57,12 @@ Test(stf_witness, parts_by_their_hash)
     buf_init_arena(&b, &arena, 1u << 16);
     stf_input_encode(&spec, slice_of(header, 2), headers, 1, nodes, 1, codes, 1, &b);
     cr_assert_eq(stf_input_decode(buf_slice(&b), &arena, &in, NULL), MT_OK);
+    /* the hash a result carries is that of the file's rules */
+    struct buf rules;
+    buf_init_arena(&rules, &arena, 1u << 16);
+    stf_spec_encode(&spec, &rules);
+    hash32 want = keccak256(rules.ptr, rules.len);
+    cr_assert(hash32_eq(&in.spec_hash, &want));
     struct stf_source s = stf_input_source(&in);
     hash32 node_hash = keccak256(node, 40), code_hash = keccak256(code, 3),
            header_hash = keccak256(header, 2);
