@@ -23,6 +23,8 @@
  * since fork, immediate bytes). Interpreters, disassemblers, tracers and tests expand
  * it. */
 const char *vm_opcode_name(uint8_t op); /* "INVALID" for undefined ones */
+/* Stack items it leaves where its operands were; DUPn and SWAPn count all they reach. */
+unsigned vm_opcode_pushes(uint8_t op);
 
 #define VM_STACK_MAX 1024
 #define VM_DEPTH_MAX 1024
@@ -270,6 +272,7 @@ struct vm_step_view {
     size_t stack_num;
     slice memory;
     slice return_data;
+    slice code;
     const struct vm_msg *msg;
 };
 /* What an instruction that ended its call failed at. */

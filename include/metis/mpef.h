@@ -214,6 +214,11 @@ mt_err block_exec_end(struct block_exec *be, const struct header *ommers,
                       size_t withdrawal_num, struct block_exec_out *out,
                       struct mt_diag *diag);
 
+/* What a block of proof of work gives its author, and the author of an ommer that is
+ * depth blocks older (1 to 6). Yellow paper 11.3, EIP-649, EIP-1234. */
+u256 reward_of_author(const struct rules *rules, size_t ommer_num);
+u256 reward_of_ommer(const struct rules *rules, uint64_t depth);
+
 /* The whole of a block: senders must be recovered. MT_EINVALID_BLOCK names the
  * transaction and reason. */
 mt_err block_exec_all(struct block_exec *be, const struct block *block,

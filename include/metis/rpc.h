@@ -61,7 +61,7 @@ struct rpc_options {
     void *on_get_ctx;
 };
 
-/* Geth's limits; apis eth, net, web3, debug, txpool, rpc, metis. */
+/* Geth's limits; apis eth, net, web3, debug, txpool, rpc, metis, trace, ots, erigon. */
 void rpc_options_default(struct rpc_options *opt);
 
 /* view: the head at start (held). Strings and arrays of opt outlive the rpc. MT_EINVAL

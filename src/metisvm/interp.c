@@ -432,6 +432,7 @@ void vm_step_hook(struct vm *vm, struct frame *f, uint64_t gas)
         .stack_num = (size_t)(f->sp - f->stack),
         .memory = slice_of(vm->mem + f->mem_base, vm->step_mem_size),
         .return_data = slice_of(vm->ret, vm->ret_len),
+        .code = slice_of(f->code.ptr, f->code.len),
         .msg = &f->msg,
     };
     vm->step_pending = false;

@@ -13,6 +13,17 @@ const uint16_t OP_STATIC_GAS[256] = {
 #undef X
 };
 
+static const uint8_t OPCODE_PUSHES[256] = {
+#define X(value, name, gas, in, out, since, imm) [value] = out,
+#include "opcodes.def"
+#undef X
+};
+
+unsigned vm_opcode_pushes(uint8_t op)
+{
+    return OPCODE_PUSHES[op];
+}
+
 const char *vm_opcode_name(uint8_t op)
 {
     const char *name = OPCODE_NAMES[op];

@@ -197,7 +197,11 @@ static bool call_type(struct call *c, size_t i, const json_t *o, struct call_tx 
 
 bool arg_tx(struct call *c, size_t i, struct call_tx *t)
 {
-    const json_t *o = arg(c, i);
+    return val_tx(c, i, arg(c, i), t);
+}
+
+bool val_tx(struct call *c, size_t i, const json_t *o, struct call_tx *t)
+{
     struct tx *tx = &t->tx;
     uint64_t chain_id = chain_spec_of(c->rpc->opt.chain)->chain_id;
     *t = (struct call_tx){0};

@@ -46,8 +46,8 @@ const struct method *rpc_find(const struct rpc *r, const char *name)
 
 void rpc_options_default(struct rpc_options *opt)
 {
-    static const char *const apis[] = {"eth",    "net", "web3", "debug",
-                                       "txpool", "rpc", "metis"};
+    static const char *const apis[] = {"eth", "net",   "web3",  "debug", "txpool",
+                                       "rpc", "metis", "trace", "ots",   "erigon"};
     *opt = (struct rpc_options){
         .client_version = "metisd",
         .apis = apis,

@@ -213,6 +213,7 @@ struct call_tx { /* a transaction as eth_call and friends take it */
     bool has_gas, has_nonce, has_price, has_fees, has_chain_id, has_blob_fee, has_type;
 };
 bool arg_tx(struct call *c, size_t i, struct call_tx *out);
+bool val_tx(struct call *c, size_t i, const json_t *o, struct call_tx *out);
 /* A field of an object in parameter i, left alone when absent or null; has may be
  * NULL. */
 bool opt_u256(struct call *c, size_t i, const json_t *o, const char *key, u256 *out,

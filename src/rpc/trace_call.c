@@ -1,31 +1,6 @@
-/* The tree of calls of a transaction, and three forms of it: nested (callTracer), flat
- * (flatCallTracer), and counted by function (4byteTracer). Walked without recursion:
- * a tree is as deep as calls may nest. */
+/* The tree of calls of a transaction, and its nested form (callTracer). Walked without
+ * recursion: a tree is as deep as calls may nest. */
 #include "trace_int.h"
-#include <stdlib.h>
-
-struct frame_log {
-    struct frame_log *next;
-    struct log log;
-    unsigned position; /* calls of the frame before it */
-};
-
-struct trace_frame {
-    struct trace_frame *parent, *first, *last, *next; /* next sibling */
-    struct trace_frame *after;                        /* in order of beginning */
-    const char *type;
-    bool create, destruct, has_value, reverts, hidden, precompile;
-    unsigned depth;
-    unsigned call_num; /* children */
-    unsigned flat_num; /* those that flatCallTracer shows */
-    unsigned flat_idx;
-    address from, to;
-    u256 value;
-    uint64_t gas, gas_used;
-    slice input, output;
-    const char *error; /* NULL: none */
-    struct frame_log *logs, *logs_last;
-};
 
 static bool keep(struct trace *t, slice in, slice *out)
 {
@@ -100,10 +75,11 @@ void tree_enter(struct trace *t, unsigned depth, const struct vm_msg *msg)
     f->to = f->create ? msg->to : msg->code_from;
     f->has_value = msg->kind != VM_STATICCALL;
     f->value = msg->value;
-    f->gas = depth == 0 ? t->tx->gas : msg->gas;
+    f->gas = depth == 0 && !t->opt->parity ? t->tx->gas : msg->gas;
     f->precompile = !f->create && vm_is_precompile(t->rules, &f->to);
     f->hidden = f->precompile && depth > 0 && !t->opt->precompiles &&
-                (msg->kind == VM_CALL || msg->kind == VM_STATICCALL);
+                (msg->kind == VM_CALL || msg->kind == VM_STATICCALL) &&
+                !(t->opt->parity && f->has_value && !u256_is_zero(f->value));
     if (f->parent != NULL && !f->hidden)
         f->flat_idx = f->parent->flat_num++;
     keep(t, msg->input, &f->input);
@@ -238,18 +214,9 @@ static void call_open(const struct trace *t, struct json_out *j,
     }
 }
 
-/* Logs do not outlive a call that failed, or a caller of it. */
-static bool logs_stand(const struct trace_frame *f)
-{
-    for (; f != NULL; f = f->parent)
-        if (f->error != NULL)
-            return false;
-    return true;
-}
-
 static void call_logs(struct json_out *j, const struct trace_frame *f)
 {
-    if (f->logs == NULL || !logs_stand(f))
+    if (f->logs == NULL || !frame_stands(f))
         return;
     json_key(j, "logs");
     json_arr(j);
@@ -310,178 +277,4 @@ void call_write(struct trace *t, struct json_out *j, const struct tx_outcome *o)
         if (f != NULL)
             call_open(t, j, f);
     }
-}
-
-/* ---- flatCallTracer ---- */
-
-static const char *parity_error(const char *e)
-{
-    static const struct {
-        const char *geth, *parity;
-    } rows[] = {
-        {"contract creation code storage out of gas", "Out of gas"},
-        {"out of gas", "Out of gas"},
-        {"max code size exceeded", "Out of gas"},
-        {"invalid jump destination", "Bad jump destination"},
-        {"execution reverted", "Reverted"},
-        {"return data out of bounds", "Out of bounds"},
-        {"stack limit reached 1024 (1023)", "Out of stack"},
-        {"precompile failed", "Built-in failed"},
-    };
-    for (size_t i = 0; i < MT_ARRAY_LEN(rows); i++)
-        if (strcmp(rows[i].geth, e) == 0)
-            return rows[i].parity;
-    if (strncmp(e, "invalid opcode", 14) == 0)
-        return "Bad instruction";
-    return strncmp(e, "stack underflow", 15) == 0 ? "Stack underflow" : e;
-}
-
-static void flat_action(struct json_out *j, const struct trace_frame *f)
-{
-    json_key(j, "action");
-    json_obj(j);
-    if (f->destruct) {
-        json_key(j, "address");
-        json_addr(j, &f->from);
-        json_key(j, "balance");
-        json_hex_u256(j, f->value);
-        json_key(j, "refundAddress");
-        json_addr(j, &f->to);
-        json_obj_end(j);
-        return;
-    }
-    if (!f->create) {
-        char type[16] = "";
-        for (size_t i = 0; f->type[i] != 0 && i + 1 < sizeof(type); i++)
-            type[i] = (char)(f->type[i] | 0x20);
-        json_key(j, "callType");
-        json_str(j, type);
-    }
-    json_key(j, "from");
-    json_addr(j, &f->from);
-    json_key(j, "gas");
-    json_hex_u64(j, f->gas);
-    json_key(j, f->create ? "init" : "input");
-    json_hex(j, f->input.ptr, f->input.len);
-    if (!f->create) {
-        json_key(j, "to");
-        json_addr(j, &f->to);
-    }
-    json_key(j, "value");
-    json_hex_u256(j, f->value);
-    json_obj_end(j);
-}
-
-static void flat_result(struct json_out *j, const struct trace_frame *f)
-{
-    if (f->destruct || (f->error != NULL && !f->reverts))
-        return;
-    json_key(j, "result");
-    json_obj(j);
-    if (f->create && f->error == NULL) {
-        json_key(j, "address");
-        json_addr(j, &f->to);
-    }
-    if (f->create) {
-        json_key(j, "code");
-        json_hex(j, f->output.ptr, f->output.len);
-    }
-    json_key(j, "gasUsed");
-    json_hex_u64(j, f->gas_used);
-    if (!f->create) {
-        json_key(j, "output");
-        json_hex(j, f->output.ptr, f->output.len);
-    }
-    json_obj_end(j);
-}
-
-static void flat_place(const struct trace *t, struct json_out *j,
-                       const struct trace_frame *f)
-{
-    unsigned path[VM_DEPTH_MAX + 2], n = 0;
-    for (const struct trace_frame *p = f; p->parent != NULL; p = p->parent)
-        path[n++] = p->flat_idx;
-    json_key(j, "subtraces");
-    json_u64(j, f->flat_num);
-    json_key(j, "traceAddress");
-    json_arr(j);
-    while (n > 0)
-        json_u64(j, path[--n]);
-    json_arr_end(j);
-    json_key(j, "transactionHash");
-    if (t->b != NULL)
-        json_hash(j, &t->tx->hash);
-    else
-        json_nil(j);
-    json_key(j, "transactionPosition");
-    json_u64(j, t->idx);
-}
-
-void flat_write(struct trace *t, struct json_out *j, const struct tx_outcome *o)
-{
-    if (t->root != NULL)
-        t->root->gas_used = o->gas_used;
-    json_arr(j);
-    for (const struct trace_frame *f = t->root; f != NULL; f = f->after) {
-        if (f->hidden)
-            continue;
-        json_obj(j);
-        flat_action(j, f);
-        json_key(j, "blockHash");
-        if (t->b != NULL)
-            json_hash(j, &t->b->block.hash);
-        else
-            json_nil(j);
-        json_key(j, "blockNumber");
-        json_u64(j, t->number);
-        if (f->error != NULL) {
-            json_key(j, "error");
-            json_str(j, t->opt->parity_errors ? parity_error(f->error) : f->error);
-        }
-        flat_result(j, f);
-        flat_place(t, j, f);
-        json_key(j, "type");
-        json_str(j, f->destruct ? "suicide" : f->create ? "create" : "call");
-        json_obj_end(j);
-    }
-    json_arr_end(j);
-}
-
-/* ---- 4byteTracer ---- */
-
-struct selector {
-    char key[32];
-};
-
-static int selector_cmp(const void *a, const void *b)
-{
-    return strcmp(((const struct selector *)a)->key, ((const struct selector *)b)->key);
-}
-
-/* Functions called, with the size of their arguments: "0x27dc297e-128": 1. */
-void fourbyte_write(struct trace *t, struct json_out *j)
-{
-    size_t n = 0, k = 0;
-    for (const struct trace_frame *f = t->root; f != NULL; f = f->after)
-        n++;
-    struct selector *all = arena_zalloc(t->arena, n + 1, sizeof(*all));
-    if (all == NULL) {
-        trace_fail(t, MT_ELIMIT);
-        return;
-    }
-    for (const struct trace_frame *f = t->root; f != NULL; f = f->after) {
-        if (f->create || f->destruct || f->precompile || f->input.len < 4)
-            continue;
-        mt_fmt(all[k++].key, sizeof(all->key), "0x%08x-%zu", load_be32(f->input.ptr),
-               f->input.len - 4);
-    }
-    qsort(all, k, sizeof(*all), selector_cmp);
-    json_obj(j);
-    for (size_t i = 0, same; i < k; i += same) {
-        for (same = 1; i + same < k && strcmp(all[i].key, all[i + same].key) == 0;)
-            same++;
-        json_key(j, all[i].key);
-        json_u64(j, same);
-    }
-    json_obj_end(j);
 }

@@ -1,10 +1,15 @@
 /* Traces, private: what a running transaction is watched with, and its seams.
- *   trace.c           methods, options, running again what a block did
- *   trace_call.c      the tree of calls: callTracer, flatCallTracer, 4byteTracer
+ *   trace.c           running again what a block did, watched
+ *   trace_opt.c       options of debug_trace*     trace_debug.c   its methods
+ *   trace_call.c      the tree of calls: callTracer
+ *   trace_flat.c      the tree as a list: flatCallTracer, trace_*; 4byteTracer
  *   trace_prestate.c  prestateTracer
  *   trace_step.c      structLogs, the default
+ *   trace_vm.c        vmTrace of trace_*          trace_diff.c    stateDiff of trace_*
+ *   trace_parity.c    methods of trace_*          trace_filter.c  trace_filter
+ *   ots.c             what Otterscan asks for
  * A muxTracer runs several at once; one tree of calls serves all that need it. What is
- * remembered of a run lives in the arena of the call and dies with its run. */
+ * remembered of a transaction lives in an arena that is reset before the next one. */
 #ifndef METIS_TRACE_INT_H
 #define METIS_TRACE_INT_H
 
@@ -16,7 +21,9 @@ enum trace_kind {
     TRACE_PRESTATE = 4,
     TRACE_4BYTE = 8,
     TRACE_FLAT = 16,
-    TRACE_NOOP = 32
+    TRACE_NOOP = 32,
+    TRACE_VM = 64,
+    TRACE_DIFF = 128
 };
 #define TRACE_TREE (TRACE_CALL | TRACE_FLAT | TRACE_4BYTE)
 
@@ -26,17 +33,51 @@ struct trace_options {
     bool only_top, with_log;                       /* callTracer */
     bool diff, no_code, no_storage, include_empty; /* prestateTracer */
     bool parity_errors, precompiles;               /* flatCallTracer */
+    bool parity; /* the list as trace_* has it, gas without what is paid before calls */
     bool stack_off, storage_off, memory_on, return_data_on;
     uint64_t limit; /* structLogs; 0: none */
     uint64_t timeout_ns;
 };
 
-struct trace_frame;
+/* ---- the tree of calls ---- */
+
+struct frame_log {
+    struct frame_log *next;
+    struct log log;
+    unsigned position; /* calls of the frame before it */
+};
+
+struct trace_frame {
+    struct trace_frame *parent, *first, *last, *next; /* next sibling */
+    struct trace_frame *after;                        /* in order of beginning */
+    const char *type;
+    bool create, destruct, has_value, reverts, hidden, precompile;
+    unsigned depth;
+    unsigned call_num; /* children */
+    unsigned flat_num; /* those that the list shows */
+    unsigned flat_idx;
+    address from, to;
+    u256 value;
+    uint64_t gas, gas_used;
+    slice input, output;
+    const char *error; /* NULL: none */
+    struct frame_log *logs, *logs_last;
+};
+
+/* It and all its callers went well: what it did stands. */
+static inline bool frame_stands(const struct trace_frame *f)
+{
+    while (f != NULL && f->error == NULL)
+        f = f->parent;
+    return f == NULL;
+}
+
+struct vm_level; /* trace_vm.c */
 
 /* One run. */
 struct trace {
     struct call *c;
-    struct arena *arena;
+    struct arena *arena; /* of the running transaction's notes */
     const struct trace_options *opt;
     struct vm_tracer hooks; /* all NULL while nothing is watched */
     struct block_exec *be;
@@ -44,7 +85,7 @@ struct trace {
     const struct tx *tx;
     mt_err err; /* of a hook; stops the run */
     uint64_t deadline_ns;
-    /* where the transaction stands, for flatCallTracer; b NULL: a call */
+    /* where the transaction stands, for lists; b NULL: a call */
     const struct chain_block *b;
     uint64_t number;
     uint32_t idx;
@@ -53,7 +94,7 @@ struct trace {
     const char *fault_text;
     bool faulted; /* fault_text belongs to the next end of a frame */
 
-    struct map accounts, slots; /* trace_prestate.c */
+    struct map accounts, slots; /* trace_prestate.c, trace_diff.c */
     bool pending;               /* a look-up waits for its instruction to succeed */
     uint8_t op;
     u256 operand;
@@ -65,10 +106,59 @@ struct trace {
     bool step_open, step_sload;
     u256 step_slot;
     slice output;
+
+    struct vm_level *level; /* trace_vm.c */
 };
 
 /* Fails the run from inside a hook. */
 void trace_fail(struct trace *t, mt_err err);
+
+/* ---- trace.c: running again ---- */
+
+/* A block, or a call on a state, that is run watched. */
+struct replay {
+    struct trace t;
+    struct header header;
+    struct rules rules;
+    struct arena frames, notes;
+    struct arena_mark mark;
+    struct chain_block *b;
+    uint32_t next;
+};
+/* On the state before b, whose hold passes to the replay. False after an error was
+ * written; replay_close either way. */
+bool replay_open(struct replay *r, struct call *c, struct chain_block *b,
+                 const struct trace_options *opt);
+/* On the state of env, which must outlive the replay. */
+bool replay_open_call(struct replay *r, struct call *c, const struct call_env *env,
+                      const struct trace_options *opt);
+/* Runs the block's transactions before idx, unwatched. */
+bool replay_to(struct replay *r, uint32_t idx);
+/* Runs the block's next transaction, or tx, watched. What the tracers noted stands until
+ * the next run; those that write while code runs have begun to. */
+bool replay_next(struct replay *r, struct tx_outcome *out);
+bool replay_run(struct replay *r, const struct tx *tx, unsigned flags,
+                struct tx_outcome *out);
+/* The rules a block stands under. */
+struct rules trace_rules_of(const struct call *c, const struct chain_block *b);
+/* Gives memory and state back. */
+void replay_close(struct replay *r);
+
+/* The transaction that parameter i names by hash, run watched; CALL_DONE without an
+ * outcome (false) when there is none or after an error. missing: what a caller is told
+ * who names an unknown one, NULL: null is written. */
+bool replay_tx(struct replay *r, struct call *c, size_t i,
+               const struct trace_options *opt, const char *missing,
+               struct tx_outcome *out);
+
+/* ---- trace_opt.c ---- */
+struct trace_kind_name {
+    const char *name;
+    unsigned kind;
+};
+extern const struct trace_kind_name trace_kinds[]; /* in the order of muxTracer's reply */
+extern const size_t trace_kind_num;
+bool trace_arg_options(struct call *c, size_t i, struct trace_options *opt);
 
 /* ---- trace_call.c ---- */
 void tree_enter(struct trace *t, unsigned depth, const struct vm_msg *msg);
@@ -80,7 +170,15 @@ void tree_destruct(struct trace *t, const address *from, const address *to, u256
 const char *trace_fault_text(struct trace *t, enum vm_halt halt,
                              const struct vm_fault *fault);
 void call_write(struct trace *t, struct json_out *j, const struct tx_outcome *o);
+
+/* ---- trace_flat.c ---- */
 void flat_write(struct trace *t, struct json_out *j, const struct tx_outcome *o);
+/* One entry of the list; placed: with its block and transaction. */
+void flat_put(const struct trace *t, struct json_out *j, const struct trace_frame *f,
+              bool placed);
+/* Place of a frame in the tree of shown ones; returns the depth. */
+#define FLAT_PATH_MAX (VM_DEPTH_MAX + 2)
+unsigned flat_path(const struct trace_frame *f, unsigned path[FLAT_PATH_MAX]);
 void fourbyte_write(struct trace *t, struct json_out *j);
 
 /* ---- trace_prestate.c ---- */
@@ -97,5 +195,22 @@ void steps_begin(struct trace *t);
 void steps_step(struct trace *t, const struct vm_step_view *v);
 void steps_fault(struct trace *t, enum vm_halt halt, const char *text);
 void steps_end(struct trace *t, const struct tx_outcome *o);
+
+/* ---- trace_vm.c: writes the value while the code runs ---- */
+void vm_trace_begin(struct trace *t);
+void vm_trace_enter(struct trace *t, unsigned depth, const struct vm_msg *msg);
+void vm_trace_step(struct trace *t, const struct vm_step_view *v);
+void vm_trace_fault(struct trace *t);
+void vm_trace_leave(struct trace *t, unsigned depth);
+
+/* ---- trace_parity.c ---- */
+extern const struct trace_options trace_list_options;
+/* Rewards of proof of work as entries of the list, those that wanted says; NULL: all. */
+typedef bool trace_reward_filter(void *ctx, const address *author);
+void trace_rewards(struct json_out *j, const struct chain_block *b,
+                   const struct rules *rules, trace_reward_filter *wanted, void *ctx);
+
+/* ---- trace_diff.c ---- */
+void diff_write(struct trace *t, struct json_out *j);
 
 #endif

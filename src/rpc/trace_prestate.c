@@ -16,7 +16,7 @@ struct trace_account {
     address addr;
     struct account before, after;
     slice code, code_after;
-    bool empty, deleted;
+    bool empty, created, deleted;
     struct trace_slot *slots;
     size_t slot_num;
 };
@@ -104,8 +104,10 @@ void prestate_begin(struct trace *t, const struct header *h)
 
 void prestate_created(struct trace *t, const struct vm_msg *msg)
 {
-    if (t->err == MT_OK && (msg->kind == VM_CREATE || msg->kind == VM_CREATE2))
-        look_up(t, &msg->to);
+    struct trace_account *a;
+    if (t->err == MT_OK && (msg->kind == VM_CREATE || msg->kind == VM_CREATE2) &&
+        (a = look_up(t, &msg->to)) != NULL)
+        a->created = true;
 }
 
 void prestate_step(struct trace *t, const struct vm_step_view *v)
@@ -152,8 +154,9 @@ void prestate_flush(struct trace *t)
         look_up_callee(t, &addr);
     } else {
         look_up(t, &addr);
+        /* EIP-6780: only what this transaction made goes away */
         if (t->op == 0xff && (a = look_up(t, &t->self)) != NULL)
-            a->deleted = true;
+            a->deleted = t->rules->fork < FORK_CANCUN || a->created;
     }
 }
 

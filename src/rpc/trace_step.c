@@ -184,7 +184,6 @@ void steps_fault(struct trace *t, enum vm_halt halt, const char *text)
 void steps_end(struct trace *t, const struct tx_outcome *o)
 {
     struct json_out *j = &t->c->out;
-    bool shown = o->halt == VM_SUCCESS || o->halt == VM_REVERT;
     step_close(t, NULL);
     json_arr_end(j);
     json_key(j, "gas");
@@ -192,6 +191,6 @@ void steps_end(struct trace *t, const struct tx_outcome *o)
     json_key(j, "failed");
     json_bool(j, o->halt != VM_SUCCESS);
     json_key(j, "returnValue");
-    json_hex(j, t->output.ptr, shown ? t->output.len : 0);
+    json_hex(j, t->output.ptr, t->output.len);
     json_obj_end(j);
 }
