@@ -49,4 +49,9 @@ pinned_packages() {
     echo "$sum" >"$dir/node_modules/.pin"
 }
 npm_packages() { pinned_packages tests/clients; }
+# Hardhat of two generations, with the Node that each wants.
+hardhat_packages() {
+    pinned_packages tests/clients/hardhat2
+    pinned_packages tests/clients/hardhat3
+}
 oracle_packages() { pinned_packages tests/amsterdam; }

@@ -254,6 +254,7 @@ suite_rpc() {
 suite_clients() {
     need release
     npm_packages
+    hardhat_packages
     tally clients node tests/clients/run.mjs --bin build/metisd
 }
 

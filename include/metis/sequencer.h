@@ -74,6 +74,14 @@ void sequencer_configure(struct sequencer *s, const struct cs_config *config);
 const struct cs_config *sequencer_config(const struct sequencer *s);
 /* Unix time in ms as blocks see it. */
 uint64_t sequencer_now_ms(const struct sequencer *s);
+/* What the next block will have, were it built now. */
+struct sequencer_next {
+    uint64_t timestamp;
+    u256 base_fee;
+    address coinbase;
+    uint64_t gas_limit; /* 0: as the chain moves it */
+};
+struct sequencer_next sequencer_next(const struct sequencer *s);
 /* Last failed build, "" when none: for health. */
 const char *sequencer_last_error(const struct sequencer *s);
 

@@ -81,6 +81,7 @@ struct chain_spec {
     uint64_t gas_limit; /* target of built blocks */
     bool equal_time;    /* a child may have its parent's timestamp */
     bool no_blobs;      /* blob transactions are invalid */
+    bool code_senders;  /* accounts with code may send (no EIP-3607): development */
     bool push0;         /* PUSH0 before Shanghai (Andromeda: Berlin + PUSH0) */
     bool l1_fee;        /* L1 data fee as extra gas, by the oracle's slots */
     address gas_price_oracle;

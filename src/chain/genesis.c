@@ -206,6 +206,7 @@ enum rule_kind { RULE_NAME, RULE_U64, RULE_BOOL, RULE_NOT, RULE_ADDRESS };
     X("gasLimit", RULE_U64, gas_limit, metis)                                            \
     X("equalTime", RULE_BOOL, equal_time, metis)                                         \
     X("blobTransactions", RULE_NOT, no_blobs, metis)                                     \
+    X("codeSenders", RULE_BOOL, code_senders, metis)                                     \
     X("push0", RULE_BOOL, push0, metis)                                                  \
     X("l1Fee", RULE_BOOL, l1_fee, metis)                                                 \
     X("gasPriceOracle", RULE_ADDRESS, gas_price_oracle, metis)                           \
@@ -515,6 +516,7 @@ static hash32 hash_spec(const struct genesis *g)
     ADD_U64(s->gas_limit);
     ADD_U64(s->equal_time);
     ADD_U64(s->no_blobs);
+    ADD_U64(s->code_senders);
     ADD_U64(s->push0);
     ADD_U64(s->l1_fee);
     keccak_add(&k, s->gas_price_oracle.b, 20);

@@ -113,15 +113,14 @@ static void build_run(struct exec_job *job, struct chain *chain)
         thread_sleep_us(100);
 }
 
-static uint64_t pick_timestamp(struct sequencer *s, const struct cs_effect *e)
+static uint64_t pick_timestamp(const struct sequencer *s, uint64_t wanted)
 {
     uint64_t least = s->parent_time + (s->cs.config.equal_time ? 0 : 1);
-    uint64_t t = e->timestamp;
+    uint64_t t = wanted;
     if (s->dev.min_time_step != 0)
         t = s->parent_time + s->dev.min_time_step;
     if (s->dev.next_timestamp != 0)
         t = s->dev.next_timestamp;
-    s->dev.next_timestamp = 0;
     return MT_MAX(t, least);
 }
 
@@ -130,16 +129,28 @@ static void fill_draft(struct sequencer *s, const struct cs_effect *e,
 {
     *d = (struct chain_draft_in){
         .coinbase = s->dev.has_coinbase ? s->dev.coinbase : s->opt.coinbase,
-        .timestamp = pick_timestamp(s, e),
+        .timestamp = pick_timestamp(s, e->timestamp),
         .gas_limit = s->dev.gas_limit != 0 ? s->dev.gas_limit : s->opt.gas_limit,
         .prev_randao = s->dev.next_prev_randao,
         .extra_data = s->opt.extra_data,
         .override_base_fee = s->dev.has_next_base_fee,
         .base_fee = s->dev.next_base_fee,
     };
+    s->dev.next_timestamp = 0;
     s->dev.has_next_base_fee = false;
     s->dev.has_next_prev_randao = false;
     memset(&s->dev.next_prev_randao, 0, sizeof(s->dev.next_prev_randao));
+}
+
+struct sequencer_next sequencer_next(const struct sequencer *s)
+{
+    return (struct sequencer_next){
+        .timestamp = pick_timestamp(s, sequencer_now_ms(s) / 1000),
+        .base_fee =
+            s->dev.has_next_base_fee ? s->dev.next_base_fee : pool_base_fee(s->opt.pool),
+        .coinbase = s->dev.has_coinbase ? s->dev.coinbase : s->opt.coinbase,
+        .gas_limit = s->dev.gas_limit != 0 ? s->dev.gas_limit : s->opt.gas_limit,
+    };
 }
 
 static void build(struct sequencer *s, const struct cs_effect *e)

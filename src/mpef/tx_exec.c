@@ -175,7 +175,8 @@ static mt_err check_sender(const struct run *r, struct vm_account **sender,
     *error = TX_OK;
     if (!(r->flags & EXEC_SKIP_NONCE) && tx->nonce != a->nonce) {
         *error = tx->nonce < a->nonce ? TX_NONCE_TOO_LOW : TX_NONCE_TOO_HIGH;
-    } else if (!(r->flags & EXEC_SKIP_EOA) && !hash32_eq(&a->code_hash, &KECCAK_EMPTY)) {
+    } else if (!(r->flags & EXEC_SKIP_EOA) && !r->be->in.rules->spec->code_senders &&
+               !hash32_eq(&a->code_hash, &KECCAK_EMPTY)) {
         /* EIP-3607, but for EIP-7702's delegations */
         MT_TRY(vm_state_code(r->be->state, &tx->from, sender));
         if (!vm_delegation((*sender)->code, &target))

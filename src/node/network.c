@@ -6,6 +6,7 @@
 #define EXECUTOR_QUEUE_MAX 4096u
 #define BLOCK_TX_MAX       100000u
 #define PORT_STEP          1000u
+#define CLIENT_VERSION     "metisd/v" MT_VERSION "-" MT_COMMIT "/linux/c"
 
 /* ---- the head moves: executor thread -> loop ---- */
 
@@ -141,6 +142,8 @@ static mt_err coinbase_of(const struct network *net, address *out, struct mt_dia
     memset(out, 0, sizeof *out);
     if (spec->fixed_coinbase)
         *out = spec->coinbase;
+    else if (!address_is_zero(&net->ledger.genesis.header.coinbase))
+        *out = net->ledger.genesis.header.coinbase;
     else if (net->node->account_num > 0)
         *out = net->node->accounts[0].addr;
     if (text[0] != 0 && hex_decode_fixed(text, out->b, 20) != MT_OK)
@@ -217,7 +220,9 @@ static mt_err make_rpc(struct network *net, struct mt_diag *diag)
     struct node *n = net->node;
     struct rpc_options opt;
     rpc_options_default(&opt);
-    opt.client_version = "metisd/v" MT_VERSION "-" MT_COMMIT "/linux/c";
+    opt.client_version = CLIENT_VERSION;
+    if (n->dev) /* Hardhat's helpers work only on nodes whose name begins like this */
+        opt.client_version = "anvil/" CLIENT_VERSION;
     opt.chain = net->ledger.chain;
     opt.pool = net->pool;
     opt.executor = net->executor;

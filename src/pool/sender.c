@@ -14,7 +14,7 @@ static mt_err read_state(struct pool_state *st, struct sender *s)
     s->nonce = a.nonce;
     s->balance = a.balance;
     s->has_code = false;
-    if (!hash32_eq(&a.code_hash, &KECCAK_EMPTY)) {
+    if (!hash32_eq(&a.code_hash, &KECCAK_EMPTY) && !st->pool->rules.spec->code_senders) {
         slice code;
         address target;
         MT_TRY(pool_state_code(st, &a.code_hash, &code));

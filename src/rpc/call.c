@@ -151,6 +151,24 @@ static bool block_overrides(struct call *c, size_t i, const json_t *o, struct he
            opt_u256(c, i, o, "baseFee", &h->base_fee, NULL);
 }
 
+/* Where blocks are built here the pending block is the one that would be built now: a
+ * contract that counts seconds must see the time that its transaction will. */
+static void move_to_next_block(const struct call *c, struct call_env *env)
+{
+    struct sequencer *seq = c->rpc->opt.sequencer;
+    struct header *h = &env->header;
+    if (seq == NULL || h->number != c->view->head->block.header.number)
+        return;
+    struct sequencer_next n = c->on_reader ? c->next : sequencer_next(seq);
+    h->number++;
+    h->timestamp = n.timestamp;
+    h->gas_limit = n.gas_limit != 0 ? n.gas_limit : h->gas_limit;
+    if (!chain_spec_of(c->rpc->opt.chain)->fixed_coinbase)
+        h->coinbase = n.coinbase;
+    if (header_has_base_fee(h))
+        h->base_fee = n.base_fee;
+}
+
 bool call_env_open(struct call *c, struct chain_state *s, size_t i,
                    const json_t *overrides, const json_t *block, struct call_env *env)
 {
@@ -158,6 +176,8 @@ bool call_env_open(struct call *c, struct chain_state *s, size_t i,
     u256 parent_td = u256_sub(b->total_difficulty, b->block.header.difficulty);
     env->state = s;
     env->header = b->block.header;
+    if (c->pending)
+        move_to_next_block(c, env);
     if (!block_overrides(c, i + 1, block, &env->header) ||
         !state_overrides(c, i, overrides, s, &env->patch))
         return false;
@@ -534,17 +554,6 @@ static bool search_gas(struct call *c, struct call_env *env, struct call_tx *t,
     return true;
 }
 
-/* On a network that builds blocks here the transaction will stand in a block after the
- * head, at a later time: a contract that counts seconds may need more gas there than
- * in the head's own second, so a second that has passed is assumed. */
-static void move_to_next_block(const struct call *c, struct call_env *env)
-{
-    const struct header *head = &c->view->head->block.header;
-    if (c->rpc->opt.sequencer == NULL || env->header.number != head->number)
-        return;
-    env->header.timestamp = MT_MAX(head->timestamp + 1, clock_unix_ms() / 1000);
-}
-
 /* The L1 data fee depends on the encoding and the price alone, so it is added at the
  * end. */
 bool estimate_gas(struct call *c, struct call_tx *t, struct chain_state *state,
@@ -552,9 +561,10 @@ bool estimate_gas(struct call *c, struct call_tx *t, struct chain_state *state,
 {
     struct call_env env = {0};
     uint64_t hi, extra = 0;
+    /* A transaction stands in a block after the head, not in it. */
+    c->pending |= state->block->block.header.number == c->view->head->block.header.number;
     if (!call_env_open(c, state, 2, overrides, NULL, &env))
         return false;
-    move_to_next_block(c, &env);
     if (env.rules.spec->l1_fee && !l1_extra_gas(c, &env, t, &extra))
         return false;
     if (!gas_ceiling(c, &env, t, &hi) || !search_gas(c, &env, t, hi, out))

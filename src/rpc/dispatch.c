@@ -313,6 +313,8 @@ static void to_reader(struct call *c)
     c->on_reader = true;
     c->view = r->view;
     c->job.run = reader_run;
+    if (r->opt.sequencer != NULL)
+        c->next = sequencer_next(r->opt.sequencer);
     if (chain_spec_of(r->opt.chain)->l1_fee)
         c->tip = suggest_tip(c);
     if (r->reader_num >= r->opt.readers_max ||

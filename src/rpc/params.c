@@ -342,6 +342,7 @@ enum call_status call_state(struct call *c, const struct block_arg *b,
     uint64_t number;
     if (!state_number(c, b, &number))
         return CALL_DONE;
+    c->pending = b->kind == BLOCK_PENDING;
     if (!c->on_reader) {
         if (number != r->view->head->block.header.number)
             return CALL_TO_READER;

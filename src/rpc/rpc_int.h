@@ -62,8 +62,10 @@ struct call {
     struct json_out out;
     bool failed;
     bool on_reader;
-    struct arena *arena;    /* of the reader, or of the loop; reset after the call */
-    struct head_view *view; /* borrowed on the loop, held on a reader */
+    struct arena *arena;        /* of the reader, or of the loop; reset after the call */
+    struct head_view *view;     /* borrowed on the loop, held on a reader */
+    bool pending;               /* the block asked for, by call_state */
+    struct sequencer_next next; /* of a pending block; set on the loop */
     bool has_state;
     struct chain_state state; /* opened by call_state on a reader */
     uint64_t deadline_ns;

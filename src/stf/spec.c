@@ -14,8 +14,9 @@
     X(6, l1_fee)                                                                         \
     X(7, base_fee_vault)                                                                 \
     X(8, native_token)                                                                   \
-    X(9, fixed_coinbase)
-#define SPEC_FLAGS_ALL 0x3ffu
+    X(9, fixed_coinbase)                                                                 \
+    X(10, code_senders)
+#define SPEC_FLAGS_ALL 0x7ffu
 
 /* X(field): the addresses, in order. */
 #define SPEC_ADDRESSES(X)                                                                \

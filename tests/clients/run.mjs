@@ -1,5 +1,5 @@
 // Runs real clients against both dev networks:
-//   node tests/clients/run.mjs [--bin build/metisd] [--only ethers,viem,cast,predeploys]
+//   node tests/clients/run.mjs [--bin build/metisd] [--only ethers,viem,web3,cast,predeploys,hardhat2,hardhat3]
 // With --anvil the flows run against anvil instead, which tests the flows themselves.
 import { spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { counter, options, rpc, sleep, startMetisd } from '../lib/metisd.mjs'
 import { loadArtifacts } from './artifacts.mjs'
 
-const opt = options({ bin: 'build/metisd', only: 'ethers,viem,cast,predeploys', anvil: false })
+const opt = options({ bin: 'build/metisd', only: 'ethers,viem,web3,cast,predeploys,hardhat2,hardhat3', anvil: false })
 const here = dirname(fileURLToPath(import.meta.url))
 
 async function startAnvil(chainId, port) {

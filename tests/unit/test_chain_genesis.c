@@ -183,6 +183,8 @@ Test(chain_genesis, named_rules)
     struct genesis g = parsed(METIS(""));
     cr_assert(g.spec.metis && strcmp(g.spec.name, "m") == 0);
     cr_assert(!g.spec.fixed_coinbase && !g.spec.base_fee_vault && !g.spec.native_token);
+    cr_assert(!g.spec.code_senders);
+    cr_assert(parsed(METIS(",\"codeSenders\":true")).spec.code_senders);
     g = parsed(METIS(",\"periodMs\":500,\"gasLimit\":30000000,\"equalTime\":true,"
                      "\"blobTransactions\":false,\"push0\":true,\"l1Fee\":true,"
                      "\"gasPriceOracle\":" ADDR ",\"baseFeeVault\":" ADDR

@@ -26,6 +26,7 @@ Test(stf_witness, rules_of_every_fork)
         chain_spec_for_fork((enum fork)f, 1088 + f, &spec);
         spec.metis = f % 2 == 0;
         spec.fixed_coinbase = f % 3 == 0;
+        spec.code_senders = f % 5 == 0;
         memset(spec.coinbase.b, (int)f + 1, 20);
         buf_init_arena(&b, &arena, 1u << 16);
         buf_init_arena(&again, &arena, 1u << 16);
@@ -36,6 +37,7 @@ Test(stf_witness, rules_of_every_fork)
         cr_assert_eq(back.chain_id, 1088 + f);
         cr_assert_eq(back.metis, f % 2 == 0);
         cr_assert_eq(back.fixed_coinbase, f % 3 == 0);
+        cr_assert_eq(back.code_senders, f % 5 == 0);
         cr_assert(address_eq(&back.coinbase, &spec.coinbase));
         for (unsigned i = 0; i < FORK_COUNT; i++) {
             cr_assert_eq(back.fork_at[i], spec.fork_at[i], "fork %u", i);

@@ -1,0 +1,1 @@
+../../hardhat2/contracts/Lock.sol
