@@ -181,9 +181,7 @@ mt_err chain_canonical_hash(struct chain *c, uint64_t number, hash32 *out);
 mt_err chain_find_tx(struct chain *c, const hash32 *tx_hash, struct chain_block **block,
                      uint32_t *idx);
 
-/* Logs of canonical blocks [from, to] in order. Empty lists match everything; topics by
- * position, alternatives within. fn returns false to stop. Uses the address/topic index,
- * then the block's bloom, then the logs. MT_ECANCELED when should_stop says so. */
+/* Empty lists match everything; topics by position, alternatives within. */
 struct log_filter {
     const address *addrs;
     size_t addr_num;
@@ -192,10 +190,21 @@ struct log_filter {
     size_t topic_positions; /* logs with fewer topics do not match */
 };
 bool log_filter_match(const struct log_filter *f, const struct log *log);
+
+/* A log with its place. */
+struct log_hit {
+    uint64_t number, timestamp;
+    hash32 block_hash, tx_hash;
+    uint32_t tx_idx, log_idx; /* in the block */
+    const struct log *log;    /* borrowed for the call */
+};
+
+/* Logs of canonical blocks [from, to] in order, as of one moment. fn returns false to
+ * stop. The store's index gives the places at which every condition holds; of a block
+ * only the logs asked for are decoded. The work is that of the narrowest condition and of
+ * the hits; memory does not grow with either. MT_ECANCELED when should_stop says so. */
 mt_err chain_scan_logs(struct chain *c, const struct log_filter *f, uint64_t from,
-                       uint64_t to,
-                       bool (*fn)(void *ctx, const struct chain_block *b, uint32_t tx_idx,
-                                  uint32_t log_idx, const struct log *log),
+                       uint64_t to, bool (*fn)(void *ctx, const struct log_hit *hit),
                        void *ctx, bool (*should_stop)(void *ctx), void *stop_ctx);
 
 /* A vm environment to execute on top of a block's state: snapshot, ancestors' hashes. For

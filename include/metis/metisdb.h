@@ -14,7 +14,7 @@
 
 #include "metis/types.h"
 
-#define METISDB_FORMAT_VERSION 1
+#define METISDB_FORMAT_VERSION 2
 
 struct metisdb;          /* one open store; thread-safe where said */
 struct metisdb_snapshot; /* a reader's view; one thread at a time */
@@ -170,18 +170,42 @@ struct tx_location {
 mt_err metisdb_find_tx(struct metisdb *db, const hash32 *tx_hash,
                        struct tx_location *out);
 
-/* Canonical blocks in [from, to] whose logs contain the key (an address, 20 bytes, or a
- * topic at position pos), ascending; fn returns false to stop. */
+/* ---- the log index ---- */
+
+/* A log by place: canonical block, and the log's index in it. */
+struct metisdb_log_at {
+    uint64_t number;
+    uint32_t idx;
+};
+
+/* What a log is found by: its address (20 bytes), a topic at its position (32 bytes), or,
+ * with an empty key, the first log of each block that has any. */
 enum metisdb_log_key {
     METISDB_LOG_ADDRESS,
     METISDB_LOG_TOPIC0,
     METISDB_LOG_TOPIC1,
     METISDB_LOG_TOPIC2,
-    METISDB_LOG_TOPIC3
+    METISDB_LOG_TOPIC3,
+    METISDB_LOG_BLOCK
 };
-mt_err metisdb_scan_logs(struct metisdb *db, enum metisdb_log_key kind, slice key,
-                         uint64_t from, uint64_t to,
-                         bool (*fn)(void *ctx, uint64_t number), void *ctx);
+
+/* One search: a consistent view of the index and of the canonical blocks, whatever is
+ * committed meanwhile. One thread at a time; open for a short time only (like a
+ * snapshot it keeps old pages). MT_EBUSY: readers_max. */
+struct metisdb_logs;
+mt_err metisdb_logs_open(struct metisdb *db, size_t terms_max, struct metisdb_logs **out);
+void metisdb_logs_close(struct metisdb_logs *l);
+/* Adds a term; terms are numbered from 0 in the order of these calls. MT_EINVAL: wrong
+ * length; MT_ELIMIT: more than terms_max. */
+mt_err metisdb_logs_term(struct metisdb_logs *l, enum metisdb_log_key kind, slice key);
+/* The term's first place not before `from`, which must not go back from call to call.
+ * MT_ENOTFOUND: no more. */
+mt_err metisdb_logs_seek(struct metisdb_logs *l, size_t term, struct metisdb_log_at from,
+                         struct metisdb_log_at *out);
+/* The head and a canonical block of the view; slices are borrowed until close. */
+mt_err metisdb_logs_head(struct metisdb_logs *l, struct block_id *out);
+mt_err metisdb_logs_block(struct metisdb_logs *l, uint64_t number,
+                          struct block_record *out);
 
 /* ---- the writer ---- */
 
@@ -224,6 +248,17 @@ mt_err metisdb_undo_block(struct metisdb_batch *b, const struct metisdb_block_in
  * the head block (dev methods' snapshots). */
 uint64_t metisdb_version(struct metisdb *db);
 mt_err metisdb_undo_patches(struct metisdb_batch *b, uint64_t version);
+
+/* A store of format 1 has a log index of another form: true until it was made anew.
+ * Everything else works as it is. */
+bool metisdb_logs_stale(struct metisdb *db);
+/* Makes it anew from genesis to head, in batches of its own, and marks the store as of
+ * the present format; begins from the start again after an interruption. receipts gives a
+ * canonical block's receipts, borrowed until its next call. */
+mt_err metisdb_logs_rebuild(struct metisdb *db,
+                            mt_err (*receipts)(void *ctx, uint64_t number,
+                                               struct metisdb_block_index *out),
+                            void *ctx, struct mt_diag *diag);
 
 /* Everything at once, visible to new snapshots on return; fsynced by the sync option. On
  * an error nothing of it happened and the batch is gone. Also prunes old reverse diffs

@@ -249,6 +249,8 @@ mt_err chain_open(const struct chain_options *opt, struct chain **out,
         err = commit_genesis(c, diag);
     else if (err == MT_OK)
         err = check_genesis(c, diag);
+    if (err == MT_OK && metisdb_logs_stale(c->db))
+        err = chain_logs_renew(c, diag);
     if (err == MT_OK)
         err = load_head(c, &head, diag);
     if (err != MT_OK) {

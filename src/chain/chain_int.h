@@ -10,6 +10,7 @@
 #define METIS_CHAIN_INT_H
 
 #include "metis/chain.h"
+#include "metis/codec.h"
 
 struct chain {
     struct chain_options opt;
@@ -41,9 +42,16 @@ mt_err chain_block_of_record(const struct block_record *rec, bool canonical,
 mt_err chain_record_of_block(const struct block *b, const struct receipt *receipts,
                              size_t receipt_num, u256 total_difficulty,
                              struct arena *arena, struct block_record *out);
+/* The next log of a stored receipt; data is borrowed from it. l is zeroed before. */
+mt_err chain_log_decode(struct rlp *list, struct log *l);
 /* Index arguments of a block value; array in arena. */
 mt_err chain_index_of_block(const struct chain_block *b, struct arena *arena,
                             struct metisdb_block_index *out);
+
+/* ---- logs.c ---- */
+
+/* The log index of a store of format 1 is made anew. */
+mt_err chain_logs_renew(struct chain *c, struct mt_diag *diag);
 
 /* ---- chain.c ---- */
 

@@ -88,7 +88,7 @@ mt_err chain_record_of_block(const struct block *b, const struct receipt *receip
 
 /* ---- reading ---- */
 
-static mt_err get_log(struct rlp *list, struct log *l)
+mt_err chain_log_decode(struct rlp *list, struct log *l)
 {
     struct rlp r, topics;
     MT_TRY(rlp_get_list(list, &r));
@@ -112,7 +112,7 @@ static mt_err get_logs(struct rlp *r, struct arena *arena, struct receipt *out)
     if (logs == NULL)
         return MT_ELIMIT;
     for (size_t i = 0; i < n; i++)
-        MT_TRY(get_log(&list, &logs[i]));
+        MT_TRY(chain_log_decode(&list, &logs[i]));
     out->logs = logs;
     out->log_num = n;
     bloom_of_logs(logs, n, out->bloom);

@@ -26,6 +26,7 @@
 #define DEFAULT_READERS   126
 #define DEFAULT_MAP_BYTES (1ull << 40)
 #define PEEK_MAP_BYTES    (1ull << 36)
+#define FORMAT_OLDEST     1 /* read, and brought forward by metisdb_logs_rebuild */
 
 static const char *const table_names[] = {
 #define TABLE_NAME(id, name) name,
@@ -126,7 +127,7 @@ static mt_err identity_read(MDB_txn *txn, MDB_dbi meta, struct identity *out)
         return MT_ECORRUPT;
     memset(out, 0, sizeof(*out));
     out->format = load_be32(p);
-    if (out->format != METISDB_FORMAT_VERSION)
+    if (out->format < FORMAT_OLDEST || out->format > METISDB_FORMAT_VERSION)
         return MT_EVERSION;
     if (val.mv_size < 44 || val.mv_size - 44 >= NETWORK_NAME_MAX)
         return MT_ECORRUPT;
@@ -166,6 +167,7 @@ static mt_err identity_check(struct metisdb *db, MDB_txn *txn, struct mt_diag *d
                        o->path, id.format, (unsigned)METISDB_FORMAT_VERSION);
     if (err != MT_OK)
         return mt_fail(diag, err, "%s: damaged identity record", o->path);
+    atomic_store(&db->logs_stale, id.format < METISDB_FORMAT_VERSION);
     if (o->network == NULL)
         return MT_OK;
     if (strcmp(id.network, o->network) != 0)
@@ -186,6 +188,20 @@ static mt_err identity_check(struct metisdb *db, MDB_txn *txn, struct mt_diag *d
                        "genesis file it was made with",
                        o->path);
     return MT_OK;
+}
+
+mt_err identity_renew(struct metisdb_batch *b)
+{
+    uint8_t rec[44 + NETWORK_NAME_MAX];
+    MDB_dbi meta = b->db->dbi[TABLE_META];
+    MDB_val key = val_of("identity", 8), val;
+    MT_TRY(lmdb_err(mdb_get(b->txn, meta, &key, &val), "identity", NULL));
+    if (val.mv_size < 4 || val.mv_size > sizeof(rec))
+        return MT_ECORRUPT;
+    memcpy(rec, val.mv_data, val.mv_size);
+    store_be32(rec, METISDB_FORMAT_VERSION);
+    val = val_of(rec, val.mv_size);
+    return lmdb_err(mdb_put(b->txn, meta, &key, &val, 0), "identity", NULL);
 }
 
 /* ---- the durable head: five words under a sequence number ---- */

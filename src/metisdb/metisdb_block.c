@@ -1,14 +1,11 @@
 /* Block records and the indexes over canonical blocks.
  *
  * A record is kept under its hash, canonical or not, and never rewritten by the store.
- * The indexes hold canonical blocks only: number -> hash, transaction -> place, and an
- * entry of the log index for every (address or topic, block). */
+ * The indexes hold canonical blocks only: number -> hash, transaction -> place, and the
+ * log index (metisdb_logs.c). */
 #include "metisdb_int.h"
 
-#include <stdlib.h>
-
 #define RECORD_PARTS 8
-#define LOG_KEY_MAX  (1 + 32 + 8)
 
 /* ---- records ---- */
 
@@ -40,7 +37,7 @@ static void record_encode(const struct block_record *rec, struct buf *out)
     }
 }
 
-static mt_err record_decode(const hash32 *hash, slice in, struct block_record *out)
+mt_err record_decode(const hash32 *hash, slice in, struct block_record *out)
 {
     struct block_record r = {.id.hash = *hash};
     slice *parts[RECORD_PARTS];
@@ -69,7 +66,7 @@ static mt_err record_decode(const hash32 *hash, slice in, struct block_record *o
     return MT_OK;
 }
 
-static mt_err record_get(struct metisdb *db, MDB_txn *txn, const hash32 *hash, slice *out)
+mt_err record_get(struct metisdb *db, MDB_txn *txn, const hash32 *hash, slice *out)
 {
     MDB_val k = val_of(hash->b, 32), v;
     MT_TRY(lmdb_err(mdb_get(txn, db->dbi[TABLE_BLOCKS], &k, &v), "block", NULL));
@@ -77,8 +74,7 @@ static mt_err record_get(struct metisdb *db, MDB_txn *txn, const hash32 *hash, s
     return MT_OK;
 }
 
-static mt_err canonical_get(struct metisdb *db, MDB_txn *txn, uint64_t number,
-                            hash32 *out)
+mt_err canonical_get(struct metisdb *db, MDB_txn *txn, uint64_t number, hash32 *out)
 {
     uint8_t key[8];
     store_be64(key, number);
@@ -180,112 +176,6 @@ static mt_err index_txs(struct metisdb_batch *b, uint64_t number,
     return MT_OK;
 }
 
-/* ---- logs ---- */
-
-struct log_key {
-    uint8_t len; /* kind and key */
-    uint8_t b[LOG_KEY_MAX - 8];
-};
-
-static int compare_log_keys(const void *x, const void *y)
-{
-    const struct log_key *a = x, *b = y;
-    return memcmp(a->b, b->b, sizeof(a->b)); /* a kind has one length */
-}
-
-static struct log_key log_key(enum metisdb_log_key kind, const uint8_t *ptr, size_t len)
-{
-    struct log_key k = {.len = (uint8_t)(1 + len), .b = {(uint8_t)kind}};
-    memcpy(k.b + 1, ptr, len);
-    return k;
-}
-
-/* The block's keys, sorted, each once; in the scratch arena. */
-static mt_err log_keys(struct metisdb_batch *b, const struct metisdb_block_index *idx,
-                       struct log_key **out, size_t *num)
-{
-    size_t max = 0, n = 0, m = 0;
-    for (size_t i = 0; i < idx->receipt_num; i++)
-        max += 5 * idx->receipts[i].log_num;
-    arena_reset(&b->scratch);
-    struct log_key *keys = arena_alloc(&b->scratch, max * sizeof(*keys));
-    if (keys == NULL)
-        return MT_ELIMIT;
-    for (size_t i = 0; i < idx->receipt_num; i++) {
-        for (size_t k = 0; k < idx->receipts[i].log_num; k++) {
-            const struct log *log = &idx->receipts[i].logs[k];
-            keys[n++] = log_key(METISDB_LOG_ADDRESS, log->addr.b, 20);
-            for (unsigned t = 0; t < log->topic_num && t < 4; t++)
-                keys[n++] = log_key(METISDB_LOG_TOPIC0 + t, log->topics[t].b, 32);
-        }
-    }
-    qsort(keys, n, sizeof(*keys), compare_log_keys);
-    for (size_t i = 0; i < n; i++) {
-        if (i == 0 || compare_log_keys(&keys[i], &keys[m - 1]) != 0)
-            keys[m++] = keys[i];
-    }
-    *out = keys;
-    *num = m;
-    return MT_OK;
-}
-
-static mt_err index_logs(struct metisdb_batch *b, uint64_t number,
-                         const struct metisdb_block_index *idx, bool remove)
-{
-    struct log_key *keys;
-    size_t num;
-    MT_TRY(log_keys(b, idx, &keys, &num));
-    MDB_cursor *c = batch_cursor(b, TABLE_LOGS);
-    if (c == NULL)
-        return MT_EIO;
-    for (size_t i = 0; i < num; i++) {
-        uint8_t key[LOG_KEY_MAX];
-        memcpy(key, keys[i].b, keys[i].len);
-        store_be64(key + keys[i].len, number);
-        MDB_val k = val_of(key, keys[i].len + 8u), v = val_of(key, 0);
-        if (!remove) {
-            MT_TRY(lmdb_err(mdb_cursor_put(c, &k, &v, 0), "logs", NULL));
-            continue;
-        }
-        int rc = mdb_del(b->txn, b->db->dbi[TABLE_LOGS], &k, NULL);
-        if (rc != 0 && rc != MDB_NOTFOUND)
-            return lmdb_err(rc, "logs", NULL);
-    }
-    return MT_OK;
-}
-
-mt_err metisdb_scan_logs(struct metisdb *db, enum metisdb_log_key kind, slice key,
-                         uint64_t from, uint64_t to,
-                         bool (*fn)(void *ctx, uint64_t number), void *ctx)
-{
-    struct metisdb_snapshot *r;
-    MDB_cursor *c;
-    uint8_t want[LOG_KEY_MAX];
-    if (kind > METISDB_LOG_TOPIC3 || key.len != (kind == METISDB_LOG_ADDRESS ? 20 : 32))
-        return MT_EINVAL;
-    size_t len = 1 + key.len;
-    want[0] = (uint8_t)kind;
-    memcpy(want + 1, key.ptr, key.len);
-    store_be64(want + len, from);
-    MT_TRY(reader_claim(db, &r));
-    mt_err err = lmdb_err(mdb_cursor_open(r->txn, db->dbi[TABLE_LOGS], &c), "logs", NULL);
-    if (err != MT_OK) {
-        reader_release(r);
-        return err;
-    }
-    MDB_val k = val_of(want, len + 8), v;
-    int rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
-    while (rc == 0 && k.mv_size == len + 8 && memcmp(k.mv_data, want, len) == 0) {
-        uint64_t number = load_be64((const uint8_t *)k.mv_data + len);
-        if (number > to || !fn(ctx, number))
-            break;
-        rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
-    }
-    mdb_cursor_close(c);
-    reader_release(r);
-    return rc == MDB_NOTFOUND ? MT_OK : lmdb_err(rc, "logs", NULL);
-}
-
 /* ---- the canonical chain ---- */
 
 static mt_err set_block_head(struct metisdb_batch *b, const struct block_id *id)
@@ -315,7 +205,7 @@ static mt_err put_canonical(struct metisdb_batch *b, const struct block_record *
     MT_TRY(lmdb_err(mdb_put(b->txn, b->db->dbi[TABLE_CANONICAL], &k, &v, 0), "canonical",
                     NULL));
     MT_TRY(index_txs(b, rec->id.number, idx, false));
-    MT_TRY(index_logs(b, rec->id.number, idx, false));
+    MT_TRY(logs_add(b, rec->id.number, idx));
     MT_TRY(set_block_head(b, &rec->id));
     b->version_open = false; /* what comes now is a patch */
     b->block_num++;
@@ -360,7 +250,7 @@ static mt_err undo_block(struct metisdb_batch *b, const struct metisdb_block_ind
     MT_TRY(lmdb_err(mdb_del(b->txn, b->db->dbi[TABLE_CANONICAL], &k, NULL), "canonical",
                     NULL));
     MT_TRY(index_txs(b, number, idx, true));
-    MT_TRY(index_logs(b, number, idx, true));
+    MT_TRY(logs_remove(b, number, idx));
     return set_block_head(b, &parent);
 }
 

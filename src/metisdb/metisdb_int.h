@@ -94,7 +94,8 @@ struct metisdb {
     struct metisdb_batch batch;
     struct metisdb_snapshot *pool; /* opt.readers_max */
     _Atomic bool writing;
-    _Atomic bool broken; /* a commit or fsync failed: no more writes */
+    _Atomic bool logs_stale; /* see metisdb_logs_stale */
+    _Atomic bool broken;     /* a commit or fsync failed: no more writes */
     _Atomic uint64_t version;
     _Atomic uint64_t durable_seq; /* odd while durable is written */
     _Atomic uint64_t durable[5];  /* number, hash */
@@ -153,7 +154,23 @@ struct node_source {
 mt_err node_resolve(void *ctx, const uint8_t *path, size_t path_len, const hash32 *hash,
                     slice *rlp);
 
+/* ---- records and indexes ---- */
+
+mt_err record_get(struct metisdb *db, MDB_txn *txn, const hash32 *hash, slice *out);
+/* Slices of out borrow from in. */
+mt_err record_decode(const hash32 *hash, slice in, struct block_record *out);
+mt_err canonical_get(struct metisdb *db, MDB_txn *txn, uint64_t number, hash32 *out);
+
 /* ---- writing, batch only ---- */
+
+/* The places of a block's logs into the log index, and out of it again (number is then
+ * the last in it). */
+mt_err logs_add(struct metisdb_batch *b, uint64_t number,
+                const struct metisdb_block_index *idx);
+mt_err logs_remove(struct metisdb_batch *b, uint64_t number,
+                   const struct metisdb_block_index *idx);
+/* Marks the store as of the present format. */
+mt_err identity_renew(struct metisdb_batch *b);
 
 MDB_cursor *batch_cursor(struct metisdb_batch *b, enum table table);
 /* Remembers the first error and returns it. */

@@ -154,20 +154,19 @@ struct scan {
     uint64_t full_at; /* block whose logs went over the limit */
 };
 
-static bool take_log(void *ctx, const struct chain_block *b, uint32_t tx_idx,
-                     uint32_t log_idx, const struct log *log)
+static bool take_log(void *ctx, const struct log_hit *hit)
 {
     struct scan *s = ctx;
     struct call *c = s->c;
-    if (b->block.header.number > c->view->head->block.header.number)
+    if (hit->number > c->view->head->block.header.number)
         return false;
     if (s->num >= c->rpc->opt.logs_max || !buf_ok(&c->buf)) {
         s->full = true;
-        s->full_at = b->block.header.number;
+        s->full_at = hit->number;
         return false;
     }
     s->num++;
-    wire_log(&c->out, b, tx_idx, log_idx, log, false);
+    wire_log_hit(&c->out, hit, false);
     return true;
 }
 

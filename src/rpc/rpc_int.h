@@ -205,6 +205,7 @@ void wire_receipt(struct json_out *j, const struct chain_block *b, uint32_t idx,
 uint64_t wire_first_log(const struct chain_block *b, uint32_t idx);
 void wire_log(struct json_out *j, const struct chain_block *b, uint32_t tx_idx,
               uint64_t log_idx, const struct log *log, bool removed);
+void wire_log_hit(struct json_out *j, const struct log_hit *hit, bool removed);
 void wire_access_list(struct json_out *j, const struct access_entry *list, size_t num);
 /* EIP-55. */
 void wire_checksum(const address *a, char out[43]);

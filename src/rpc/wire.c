@@ -270,9 +270,9 @@ void wire_block(struct json_out *j, const struct chain_block *cb, bool full)
 
 /* ---- receipts and logs ---- */
 
-void wire_log(struct json_out *j, const struct chain_block *b, uint32_t tx_idx,
-              uint64_t log_idx, const struct log *log, bool removed)
+void wire_log_hit(struct json_out *j, const struct log_hit *hit, bool removed)
 {
+    const struct log *log = hit->log;
     json_obj(j);
     kv_addr(j, "address", &log->addr);
     json_key(j, "topics");
@@ -281,15 +281,28 @@ void wire_log(struct json_out *j, const struct chain_block *b, uint32_t tx_idx,
         json_hash(j, &log->topics[i]);
     json_arr_end(j);
     kv_hex(j, "data", log->data.ptr, log->data.len);
-    kv_u64(j, "blockNumber", b->block.header.number);
-    kv_hash(j, "transactionHash", &b->block.txs[tx_idx].hash);
-    kv_u64(j, "transactionIndex", tx_idx);
-    kv_hash(j, "blockHash", &b->block.hash);
-    kv_u64(j, "blockTimestamp", b->block.header.timestamp);
-    kv_u64(j, "logIndex", log_idx);
+    kv_u64(j, "blockNumber", hit->number);
+    kv_hash(j, "transactionHash", &hit->tx_hash);
+    kv_u64(j, "transactionIndex", hit->tx_idx);
+    kv_hash(j, "blockHash", &hit->block_hash);
+    kv_u64(j, "blockTimestamp", hit->timestamp);
+    kv_u64(j, "logIndex", hit->log_idx);
     json_key(j, "removed");
     json_bool(j, removed);
     json_obj_end(j);
+}
+
+void wire_log(struct json_out *j, const struct chain_block *b, uint32_t tx_idx,
+              uint64_t log_idx, const struct log *log, bool removed)
+{
+    struct log_hit hit = {.number = b->block.header.number,
+                          .timestamp = b->block.header.timestamp,
+                          .block_hash = b->block.hash,
+                          .tx_hash = b->block.txs[tx_idx].hash,
+                          .tx_idx = tx_idx,
+                          .log_idx = (uint32_t)log_idx,
+                          .log = log};
+    wire_log_hit(j, &hit, removed);
 }
 
 uint64_t wire_first_log(const struct chain_block *b, uint32_t idx)

@@ -351,13 +351,13 @@ struct seen {
     uint64_t hash; /* of the order and place of what was seen */
 };
 
-static bool on_log(void *ctx, const struct chain_block *b, uint32_t tx_idx,
-                   uint32_t log_idx, const struct log *log)
+static bool on_log(void *ctx, const struct log_hit *h)
 {
     struct seen *s = ctx;
-    (void)log;
     s->num++;
-    s->hash = s->hash * 1000003 + b->block.header.number * 64 + tx_idx * 8 + log_idx;
+    s->hash = s->hash * 1000003 + h->number * 64 + h->tx_idx * 8 + h->log_idx;
+    s->hash = s->hash * 1000003 + h->timestamp + load_be64(h->tx_hash.b) +
+              load_be64(h->block_hash.b) + h->log->addr.b[19] + h->log->data.len;
     return s->num != s->stop_after;
 }
 
@@ -369,10 +369,20 @@ static struct seen naive(const struct log_filter *f, uint64_t from, uint64_t to)
         struct chain_block *b;
         cr_assert_eq(chain_block_by_number(fx.chain, n, &b), MT_OK);
         uint32_t log_idx = 0;
-        for (uint32_t t = 0; t < b->block.tx_num; t++)
-            for (size_t i = 0; i < b->receipts[t].log_num; i++, log_idx++)
-                if (log_filter_match(f, &b->receipts[t].logs[i]))
-                    on_log(&s, b, t, log_idx, &b->receipts[t].logs[i]);
+        for (uint32_t t = 0; t < b->block.tx_num; t++) {
+            for (size_t i = 0; i < b->receipts[t].log_num; i++, log_idx++) {
+                const struct log *log = &b->receipts[t].logs[i];
+                struct log_hit h = {n,
+                                    b->block.header.timestamp,
+                                    b->block.hash,
+                                    b->block.txs[t].hash,
+                                    t,
+                                    log_idx,
+                                    log};
+                if (log_filter_match(f, log))
+                    on_log(&s, &h);
+            }
+        }
         chain_block_drop(b);
     }
     return s;
