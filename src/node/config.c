@@ -6,9 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TEXTS_MAX    (4u << 20) /* all texts of a configuration */
-#define FILE_MAX     (1u << 20)
-#define INI_LINE_MAX 198u /* what libinih takes, without the newline */
+#define TEXTS_MAX (4u << 20) /* all texts of a configuration */
+#define FILE_MAX  (1u << 20)
 
 void config_init(struct config *c)
 {
@@ -261,24 +260,31 @@ static mt_err read_whole(const char *path, struct buf *out, struct mt_diag *diag
     return err;
 }
 
+mt_err config_read_text(struct config *c, slice text, const char *path,
+                        struct mt_diag *diag)
+{
+    if (text.len == 0)
+        return MT_OK;
+    struct ini_source s = {.config = c,
+                           .path = path,
+                           .next = (const char *)text.ptr,
+                           .end = (const char *)text.ptr + text.len,
+                           .diag = diag};
+    int bad = ini_parse_stream(read_line, &s, take_pair, &s);
+    if (bad > 0 && (s.err == MT_OK || (unsigned)bad < s.line)) {
+        s.line = (unsigned)bad;
+        line_fail(&s, "expected [section] or key = value");
+    }
+    return s.err;
+}
+
 mt_err config_read_file(struct config *c, const char *path, struct mt_diag *diag)
 {
     struct buf text;
     buf_init(&text, FILE_MAX);
     mt_err err = read_whole(path, &text, diag);
-    if (err == MT_OK && text.len > 0) {
-        struct ini_source s = {.config = c,
-                               .path = path,
-                               .next = (const char *)text.ptr,
-                               .end = (const char *)text.ptr + text.len,
-                               .diag = diag};
-        int bad = ini_parse_stream(read_line, &s, take_pair, &s);
-        if (bad > 0 && (s.err == MT_OK || (unsigned)bad < s.line)) {
-            s.line = (unsigned)bad;
-            line_fail(&s, "expected [section] or key = value");
-        }
-        err = s.err;
-    }
+    if (err == MT_OK)
+        err = config_read_text(c, buf_slice(&text), path, diag);
     buf_fini(&text);
     return err;
 }

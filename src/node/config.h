@@ -60,7 +60,8 @@ struct opt_value {
 };
 
 #define CONFIG_OVERRIDES_MAX 256u
-#define CONFIG_NAME_MAX      32u /* of a network, with the NUL */
+#define CONFIG_NAME_MAX      32u  /* of a network, with the NUL */
+#define INI_LINE_MAX         198u /* what libinih takes, without the newline */
 
 struct config_override {
     char network[CONFIG_NAME_MAX];
@@ -85,6 +86,10 @@ void config_command_default(struct config *c, enum opt id, const char *text);
 
 /* One INI file, at most 1 MiB. MT_EINVAL with "file:line: …" in diag; MT_EIO. */
 mt_err config_read_file(struct config *c, const char *path, struct mt_diag *diag);
+
+/* The text of such a file; path, for the messages, outlives the configuration. */
+mt_err config_read_text(struct config *c, slice text, const char *path,
+                        struct mt_diag *diag);
 
 /* All variables that begin with METISD_; one that names no option is an error. */
 mt_err config_read_env(struct config *c, char *const *env, struct mt_diag *diag);

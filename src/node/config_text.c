@@ -38,12 +38,26 @@ static void put_origin(struct buf *out, const struct opt_value *v)
     }
 }
 
-/* ` ;` starts a comment that runs to the end of the line, as the file reader sees it. */
+/* ` ;` starts a comment that runs to the end of the line, as the file reader sees it. A
+ * line that would be too long for that reader has its origin on the line above; a value
+ * that came from elsewhere and cannot be in a file at all stands in a comment. */
 static void put_value(struct buf *out, enum opt id, const struct opt_value *v)
 {
     struct opt_name name = opt_name(id);
-    buf_printf(out, "%s = %s ; ", strchr(name.s, '.') + 1, v->text);
+    const char *key = strchr(name.s, '.') + 1;
+    size_t start = out->len;
+    buf_printf(out, "%s = %s ; ", key, v->text);
     put_origin(out, v);
+    if (out->len - start > INI_LINE_MAX || strstr(v->text, " ;") != NULL) {
+        bool fits = strlen(key) + 1 + strlen(v->text) <= INI_LINE_MAX &&
+                    strstr(v->text, " ;") == NULL;
+        out->len = start;
+        buf_put_str(out, "; ");
+        put_origin(out, v);
+        buf_printf(out, "%s\n%s%s=%s",
+                   fits ? "" : ", not possible in a file:", fits ? "" : "; ", key,
+                   v->text);
+    }
     buf_put_u8(out, '\n');
 }
 

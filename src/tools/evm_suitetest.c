@@ -4,9 +4,10 @@
  * index + 1, `block_hashes`, and what must come out: `logs` of each transaction, and
  * `post` (accounts, nonces, codes, slots) where the whole state is known. Rules are
  * mainnet's at the block's number and time. The pre-states have no trie nodes: there is
- * no root to compare. */
+ * no root to compare. A block.json of an OP-stack chain is a case too: evm_opblock.c. */
 #include "evm.h"
 #include "evm_fixture.h"
+#include "evm_opblock.h"
 
 #include <stdlib.h>
 
@@ -313,6 +314,8 @@ static void run_file(struct suite *s, const char *path, json_t *doc, struct buf 
     json_t *test;
     arena_init(&arena, CASE_MEMORY_MAX);
     arena_init(&scratch, CASE_MEMORY_MAX);
+    if (opblock_is(doc))
+        opblock_run(s, path, doc, &arena, &scratch, report);
     json_object_foreach(doc, name, test)
     {
         char where[1024];
