@@ -54,4 +54,5 @@ hardhat_packages() {
     pinned_packages tests/clients/hardhat2
     pinned_packages tests/clients/hardhat3
 }
+web_packages() { pinned_packages tests/web; }
 oracle_packages() { pinned_packages tests/amsterdam; }

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # The order of a whole run. Every name has a function suite_<name> below.
-SUITES=(build clang tidy contracts unit fuzz conformance stf cli life rpc clients crash asan tsan)
+SUITES=(build clang tidy contracts unit fuzz conformance stf cli life rpc clients web crash asan tsan)
 full=0
 allow_skip=0
 chosen=()
@@ -256,6 +256,13 @@ suite_clients() {
     npm_packages
     hardhat_packages
     tally clients node tests/clients/run.mjs --bin build/metisd
+}
+
+suite_web() {
+    need release
+    npm_packages
+    web_packages
+    tally web node tests/web/run.mjs --bin build/metisd
 }
 
 suite_crash() {

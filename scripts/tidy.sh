@@ -116,7 +116,7 @@ shell_syntax() {
     local f
     for f in "${SCRIPTS[@]}"; do bash -n "$f"; done
 }
-lock_file() { grep -nE '"resolved"' tests/clients/package-lock.json; }
+lock_file() { grep -nE '"resolved"' tests/*/package-lock.json; }
 
 check "layers" scripts/layers.sh
 check "banned calls" banned

@@ -42,6 +42,19 @@ static inline bool net_ref_eq(struct net_ref a, struct net_ref b)
 
 #define NET_PIPELINE_MAX 32u
 
+/* A file that is served as it is, by GET of exactly its path, with `Cache-Control:
+ * no-cache`: a client that names the same etag gets 304. All of it is constant. */
+struct net_file {
+    const char *path;    /* "/", "/web/app.js" */
+    const char *type;    /* Content-Type */
+    const char *etag;    /* with its quotes */
+    const char *headers; /* further header lines, each ended by CRLF; "" for none */
+    const void *data;
+    size_t data_len;
+    const void *gzip; /* the same in gzip, for clients that accept it; NULL: none */
+    size_t gzip_len;
+};
+
 struct net_server_options {
     const char *host;        /* IP literal to listen on */
     uint16_t port;           /* 0: any free one */
@@ -60,11 +73,14 @@ struct net_server_options {
     unsigned pipeline_max;    /* unanswered requests of an HTTP connection, to
                                    NET_PIPELINE_MAX */
     unsigned ws_inflight_max; /* unanswered requests of a WebSocket */
-    const char *const *cors;  /* origins allowed in browsers, "*" for any */
+    const char *const *cors;  /* origins allowed in browsers, "*" for any; pages of this
+                                   server itself always are */
     size_t cors_num;
     const char *const
         *vhosts; /* names allowed in Host, "*" for any; IP literals always */
     size_t vhost_num;
+    const struct net_file *files; /* what on_get does not answer is looked for here */
+    size_t file_num;
     unsigned metric_net; /* index for the metrics, METRIC_NODE for none */
 };
 
@@ -78,7 +94,8 @@ struct net_callbacks {
     void (*on_request)(void *ctx, struct net_ref ref, uint64_t req_id, slice body,
                        bool websocket);
     /* GET of a path (without query). True: *status, *content_type (a constant string) and
-     * body were set. False: 200 without body for "/", else 404. May be NULL. */
+     * body were set. False: a file of the options, else 200 without body for "/", else
+     * 404. May be NULL. */
     bool (*on_get)(void *ctx, slice path, unsigned *status, const char **content_type,
                    struct buf *body);
     /* The connection is gone; its ref is dead. May be NULL. */

@@ -2,6 +2,7 @@
  * order of the answers. Requests get consecutive ids; a reply waits in its slot until
  * those before it are written. */
 #include "net_int.h"
+#include <strings.h>
 
 static bool ascii_ieq(slice s, const char *lower)
 {
@@ -51,6 +52,8 @@ const char *http_status_text(unsigned status)
         return "OK";
     case 204:
         return "No Content";
+    case 304:
+        return "Not Modified";
     case 400:
         return "Bad Request";
     case 403:
@@ -127,6 +130,18 @@ static int origin_allowed(const struct net_server_options *opt, slice origin)
     return -2;
 }
 
+/* A page that this server itself sent may always ask: its Origin is our own address, and
+ * that Host was accepted, so no foreign name leads here. */
+static bool same_origin(const struct http_request *r)
+{
+    const char *at = r->asked_by;
+    if (strncmp(at, "http", 4) != 0)
+        return false;
+    at += at[4] == 's' ? 5 : 4;
+    return strncmp(at, "://", 3) == 0 && r->host[0] != 0 &&
+           strcasecmp(at + 3, r->host) == 0;
+}
+
 static bool content_type_ok(slice value)
 {
     const uint8_t *semi = value.len == 0 ? NULL : memchr(value.ptr, ';', value.len);
@@ -150,6 +165,23 @@ static void on_begin(void *ctx)
     c->deadline_ms = uv_now(c->server->loop) + c->server->opt.header_timeout_ms;
 }
 
+static void keep_word(char out[NET_WORD_KEEP], slice value)
+{
+    size_t n = value.len < NET_WORD_KEEP ? value.len : 0;
+    if (n > 0)
+        memcpy(out, value.ptr, n);
+    out[n] = 0;
+}
+
+/* Headers that only matter to files. */
+static void file_header(struct http_request *r, slice name, slice value)
+{
+    if (ascii_ieq(name, "if-none-match"))
+        keep_word(r->etag, value);
+    else if (ascii_ieq(name, "accept-encoding"))
+        r->gzip = has_token(value, "gzip");
+}
+
 static unsigned on_header(void *ctx, slice name, slice value)
 {
     struct conn *c = ctx;
@@ -163,12 +195,14 @@ static unsigned on_header(void *ctx, slice name, slice value)
                 return 400;
             r->host_seen = true;
             r->host_ok = host_allowed(opt, value);
+            keep_word(r->host, value);
         }
         break;
     case 6:
-        if (ascii_ieq(name, "origin"))
+        if (ascii_ieq(name, "origin")) {
             r->origin = origin_allowed(opt, value);
-        else if (ascii_ieq(name, "expect"))
+            keep_word(r->asked_by, value);
+        } else if (ascii_ieq(name, "expect"))
             r->expect = true;
         break;
     case 7:
@@ -182,6 +216,10 @@ static unsigned on_header(void *ctx, slice name, slice value)
     case 12:
         if (ascii_ieq(name, "content-type"))
             r->ctype_ok = content_type_ok(value);
+        break;
+    case 13:
+    case 15:
+        file_header(r, name, value);
         break;
     case 17:
         if (ascii_ieq(name, "sec-websocket-key") && value.len == 24) {
@@ -228,6 +266,8 @@ static unsigned on_head(void *ctx, const struct http_in_head *head, bool *upgrad
         return 400;
     if (r->host_seen && !r->host_ok)
         return 403;
+    if (r->origin == -2 && same_origin(r))
+        r->origin = -1;
     if (head->method == HTTP_IN_OTHER)
         return 405;
     if (head->content_length != UINT64_MAX &&
@@ -284,7 +324,30 @@ static uint64_t open_slot(struct conn *c)
     slot->say_keep = c->req.keep_alive && c->req.version_10;
     slot->type = NULL;
     slot->cors = cors_value(c);
+    slot->file = NULL;
     return id;
+}
+
+static const struct net_file *find_file(const struct net_server *s, slice path)
+{
+    for (size_t i = 0; i < s->opt.file_num; i++)
+        if (slice_eq(path, slice_str(s->opt.files[i].path)))
+            return &s->opt.files[i];
+    return NULL;
+}
+
+static void answer_file(struct conn *c, uint64_t id, const struct net_file *f,
+                        struct buf *body)
+{
+    struct slot *slot = &c->slots[id % NET_PIPELINE_MAX];
+    slot->file = f;
+    slot->gzip = c->req.gzip && f->gzip != NULL;
+    if (strcmp(c->req.etag, f->etag) == 0) {
+        http_answer(c, id, 304, NULL, body);
+        return;
+    }
+    buf_put(body, slot->gzip ? f->gzip : f->data, slot->gzip ? f->gzip_len : f->data_len);
+    http_answer(c, id, 200, f->type, body);
 }
 
 static void answer_get(struct conn *c, uint64_t id)
@@ -297,6 +360,12 @@ static void answer_get(struct conn *c, uint64_t id)
     slice path = slice_of(c->req.path, c->req.path_len);
     if (s->cb.on_get == NULL || !s->cb.on_get(s->ctx, path, &status, &type, &body)) {
         buf_reset(&body);
+        const struct net_file *f = find_file(s, path);
+        if (f != NULL) {
+            answer_file(c, id, f, &body);
+            buf_fini(&body);
+            return;
+        }
         status = path.len == 1 && path.ptr[0] == '/' ? 200 : 404;
         type = NULL;
     }
@@ -341,6 +410,20 @@ const struct http_in_events http_events = {
 
 /* ---- replies ---- */
 
+/* The headers of a file and the end of the head; a 304 has them too. */
+static void put_file_headers(struct conn *c, const struct slot *slot)
+{
+    char head[256];
+    size_t n =
+        mt_fmt(head, sizeof(head),
+               "ETag: %s\r\nCache-Control: no-cache\r\nVary: Accept-Encoding\r\n%s",
+               slot->file->etag,
+               slot->gzip && slot->status == 200 ? "Content-Encoding: gzip\r\n" : "");
+    conn_put(c, head, n);
+    conn_put(c, slot->file->headers, strlen(slot->file->headers));
+    conn_put(c, "\r\n", 2);
+}
+
 static void put_reply(struct conn *c, const struct slot *slot, struct buf *body)
 {
     char head[512];
@@ -348,7 +431,7 @@ static void put_reply(struct conn *c, const struct slot *slot, struct buf *body)
                       http_status_text(slot->status));
     if (slot->type != NULL && body->len > 0)
         n += mt_fmt(head + n, sizeof(head) - n, "Content-Type: %s\r\n", slot->type);
-    if (slot->status != 204)
+    if (slot->status != 204 && slot->status != 304)
         n += mt_fmt(head + n, sizeof(head) - n, "Content-Length: %zu\r\n", body->len);
     if (slot->cors != NULL) {
         n +=
@@ -368,8 +451,11 @@ static void put_reply(struct conn *c, const struct slot *slot, struct buf *body)
         n += mt_fmt(head + n, sizeof(head) - n, "Connection: close\r\n");
     else if (slot->say_keep)
         n += mt_fmt(head + n, sizeof(head) - n, "Connection: keep-alive\r\n");
-    n += mt_fmt(head + n, sizeof(head) - n, "\r\n");
+    if (slot->file == NULL)
+        n += mt_fmt(head + n, sizeof(head) - n, "\r\n");
     conn_put(c, head, n);
+    if (slot->file != NULL)
+        put_file_headers(c, slot);
     conn_put_buf(c, body);
     if (slot->close)
         conn_drain(c);

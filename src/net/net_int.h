@@ -15,6 +15,7 @@
 #define NET_OUT_HIGH   (1024u * 1024u) /* output waiting: no more requests are read */
 #define NET_PATH_MAX   1024u
 #define NET_PATH_KEEP  128u
+#define NET_WORD_KEEP  96u /* of Host, Origin and If-None-Match; longer: as if absent */
 #define NET_SPARE_MAX  64u
 #define NET_LINGER_MS  1000u
 #define NET_REFUSE_MAX 64u /* connections over the limit that get an answer at once */
@@ -69,6 +70,8 @@ struct slot { /* an unanswered request of an HTTP connection */
     uint16_t status;
     const char *type;
     const char *cors;
+    const struct net_file *file; /* whose headers go with the reply */
+    bool gzip;
     struct buf body;
 };
 
@@ -79,6 +82,10 @@ struct http_request { /* what is kept of the request being read */
     bool keep_alive, ctype_ok, host_seen, host_ok, expect, ws_upgrade, ws_version;
     bool connection_upgrade, version_10;
     int origin; /* -1: none sent, -2: not allowed, else index into opt->cors */
+    bool gzip;  /* accepted */
+    char host[NET_WORD_KEEP];     /* texts, empty when absent */
+    char asked_by[NET_WORD_KEEP]; /* Origin */
+    char etag[NET_WORD_KEEP];     /* If-None-Match */
     char path[NET_PATH_KEEP];
     size_t path_len;
     char ws_key[25];

@@ -100,9 +100,15 @@ void network_close(struct network *net);
 
 /* ---- health (health.c) ---- */
 
-/* rpc's on_get: /livez, /readyz (and /health), /metrics. ctx is the network. */
+/* rpc's on_get: /livez, /readyz (and /health), /metrics, /status. ctx is the network. */
 bool health_get(void *ctx, slice path, unsigned *status, const char **content_type,
                 struct buf *body);
+/* The web page's part of it (web.c): /status, when rpc.web is on. */
+bool web_get(const struct network *net, slice path, unsigned *status,
+             const char **content_type, struct buf *body);
+/* The page's files, built in from src/web/. */
+extern const struct net_file web_files[];
+extern const size_t web_file_num;
 /* Gauges that are asked for, not counted: memory, files, pools, databases. */
 void health_measure(struct node *n);
 

@@ -95,7 +95,7 @@ bool health_get(void *ctx, slice path, unsigned *status, const char **content_ty
         metrics_write(body);
         return true;
     }
-    return false;
+    return web_get(net, path, status, content_type, body);
 }
 
 static int64_t open_files(void)

@@ -280,6 +280,10 @@ mt_err network_listen(struct network *net, struct mt_diag *diag)
     opt.cors = config_list(c, name, OPT_rpc_cors, &opt.cors_num);
     opt.vhosts = config_list(c, name, OPT_rpc_vhosts, &opt.vhost_num);
     opt.metric_net = net->metric;
+    if (config_bool(c, name, OPT_rpc_web)) {
+        opt.files = web_files;
+        opt.file_num = web_file_num;
+    }
     MT_TRY(net_server_new(&net->node->loop, &opt, &cb, net->rpc, &net->server, diag));
     net->port = net_server_port(net->server);
     rpc_attach(net->rpc, net->server);

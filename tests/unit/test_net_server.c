@@ -350,6 +350,74 @@ Test(net_http, cors)
     finish(&f);
 }
 
+Test(net_http, files)
+{
+    static const struct net_file files[] = {
+        {"/", "text/html", "\"e1\"", "X-Frame: none\r\n", "<p>plain</p>", 12, "gz", 2},
+        {"/livez", "text/html", "\"e2\"", "", "never", 5, NULL, 0},
+        {"/only-plain", "text/css", "\"e3\"", "", "p{}", 3, NULL, 0}};
+    struct fixture f;
+    char got[1024];
+    init(&f);
+    f.opt.files = files;
+    f.opt.file_num = MT_ARRAY_LEN(files);
+    start(&f);
+    exchange(&f, "GET /?q=1 HTTP/1.1\r\nHost: localhost\r\n\r\n", got, sizeof(got));
+    cr_expect_str_eq(got, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+                          "Content-Length: 12\r\nETag: \"e1\"\r\n"
+                          "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n"
+                          "X-Frame: none\r\n\r\n<p>plain</p>");
+    exchange(&f, "GET / HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: br, gzip\r\n\r\n",
+             got, sizeof(got));
+    cr_expect_not_null(strstr(got, "Content-Length: 2\r\n"));
+    cr_expect_not_null(strstr(got, "Content-Encoding: gzip\r\n"));
+    cr_expect_not_null(strstr(got, "\r\n\r\ngz"));
+    exchange(&f,
+             "GET / HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n"
+             "If-None-Match: \"e1\"\r\n\r\n",
+             got, sizeof(got));
+    cr_expect_str_eq(got, "HTTP/1.1 304 Not Modified\r\nETag: \"e1\"\r\n"
+                          "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n"
+                          "X-Frame: none\r\n\r\n");
+    exchange(&f,
+             "GET /only-plain HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n"
+             "If-None-Match: \"e1\"\r\n\r\n",
+             got, sizeof(got));
+    cr_expect_not_null(strstr(got, "\r\n\r\np{}"));
+    cr_expect_null(strstr(got, "Content-Encoding"));
+    exchange(&f, "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n", got, sizeof(got));
+    cr_expect_not_null(strstr(got, "\r\n\r\nalive")); /* on_get comes first */
+    expect_status(&f, "GET /only-plain/x HTTP/1.1\r\nHost: localhost\r\n\r\n", "404");
+    expect_status(&f, HEAD "Content-Length: 2\r\n\r\n{}", "200");
+    finish(&f);
+}
+
+Test(net_http, files_in_a_pipeline)
+{
+    static const struct net_file file = {"/",   "text/html", "\"e\"", "",
+                                         "<p>", 3,           NULL,    0};
+    struct fixture f;
+    char got[1024];
+    bool eof;
+    init(&f);
+    f.opt.files = &file;
+    f.opt.file_num = 1;
+    f.hold = true;
+    start(&f);
+    int fd = dial(&f);
+    put_text(&f, fd, HEAD "Content-Length: 2\r\n\r\n{}");
+    put_text(&f, fd, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    turn(&f);
+    cr_assert_eq(f.held_num, 1);
+    answer(&f, f.held[0].ref, f.held[0].id, slice_str("[]"));
+    get(&f, fd, got, sizeof(got), 195, &eof);
+    const char *first = strstr(got, "\r\n\r\n[]HTTP/1.1 200 OK");
+    cr_assert_not_null(first, "%s", got);
+    cr_expect_not_null(strstr(first, "ETag: \"e\"\r\n"));
+    close(fd);
+    finish(&f);
+}
+
 Test(net_http, replies_keep_the_order_of_requests)
 {
     struct fixture f;
@@ -772,6 +840,18 @@ Test(net_ws, handshake_refusals)
                   "Origin: https://evil.example\r\n"
                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
                   "403");
+    expect_status(&f,
+                  "GET / HTTP/1.1\r\nHost: 127.0.0.1:8545\r\nUpgrade: websocket\r\n"
+                  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                  "Origin: http://127.0.0.1:9545\r\n"
+                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                  "403");
+    expect_status(&f, /* a page of this server, whatever the order of the headers */
+                  "GET / HTTP/1.1\r\nOrigin: http://127.0.0.1:8545\r\n"
+                  "Host: 127.0.0.1:8545\r\nUpgrade: websocket\r\n"
+                  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                  "101");
     finish(&f);
 }
 
