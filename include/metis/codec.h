@@ -101,6 +101,9 @@ void json_raw(struct json_out *j, slice text); /* already JSON */
 
 struct json_t;
 
+/* Bytes that the tree of a text takes at most, from its punctuation. */
+size_t json_weight(slice text);
+
 /* Parses one document. Depth and size are checked before jansson sees it; duplicate keys
  * are refused. MT_ELIMIT or MT_EDECODE with line and column in diag. *out is released
  * with json_free. */

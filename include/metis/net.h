@@ -20,6 +20,9 @@
  *   replies not taken          reading stops, dropped   close 1013
  *                              after write_timeout_ms
  *   idle                       closed                   closed (pings count)
+ *   its half closed            what is ready within 1 s, then closed
+ *   bytes held for clients,    503, closed              close 1013
+ *   all connections together
  * / */
 #ifndef METIS_NET_H
 #define METIS_NET_H
@@ -68,6 +71,8 @@ struct net_server_options {
     size_t body_max;       /* bytes of one HTTP request */
     size_t ws_message_max; /* bytes of one WebSocket message */
     size_t ws_queue_max;   /* bytes of output waiting on a WebSocket */
+    size_t held_max;       /* bytes of unfinished requests and untaken replies, all
+                             connections together */
     unsigned conn_max;
     unsigned conn_ip_max;     /* from one address; 0: no limit */
     unsigned pipeline_max;    /* unanswered requests of an HTTP connection, to
@@ -98,7 +103,8 @@ struct net_callbacks {
      * 404. May be NULL. */
     bool (*on_get)(void *ctx, slice path, unsigned *status, const char **content_type,
                    struct buf *body);
-    /* The connection is gone; its ref is dead. May be NULL. */
+    /* The connection is gone; its ref is dead, and what it asked for need not be answered.
+     * May be NULL. */
     void (*on_close)(void *ctx, struct net_ref ref, bool websocket);
 };
 
@@ -136,6 +142,14 @@ bool net_send(struct net_server *s, struct net_ref ref, slice message);
 /* Delays sending until uncork, so that several messages leave in one write. Nests. */
 void net_cork(struct net_server *s, struct net_ref ref);
 void net_uncork(struct net_server *s, struct net_ref ref);
+
+/* Who is at the other end. text is empty when the connection is gone. */
+struct net_peer {
+    uint8_t ip[16]; /* v4: the first four bytes */
+    bool v6;
+    char text[48];
+};
+void net_peer_of(struct net_server *s, struct net_ref ref, struct net_peer *out);
 
 /* Open connections. */
 unsigned net_conn_count(const struct net_server *s);

@@ -41,10 +41,17 @@ struct rpc_options {
     const char *const
         *apis; /* namespaces that are open: "eth", "net", …; as in the table */
     size_t api_num;
-    size_t body_max;          /* bytes of one request */
-    unsigned batch_max;       /* calls of one batch */
-    size_t reply_max;         /* bytes of one reply, batches included */
-    unsigned readers_max;     /* calls on the readers at once; then -32005 */
+    size_t body_max;      /* bytes of one request */
+    unsigned batch_max;   /* calls of one batch */
+    size_t reply_max;     /* bytes of one reply, batches included */
+    unsigned readers_max; /* calls on the readers at once; then -32005 */
+    unsigned traces_max;  /* of them traces that run at once, the others wait; 0: half
+                                  of the readers, at least one */
+    uint64_t rate;        /* cost units a second and address; 0: no limit */
+    uint64_t rate_burst;  /* units that gather at most; 0: ten seconds' worth */
+    const char *const *rate_exempt; /* addresses (text) that are not charged */
+    size_t rate_exempt_num;
+    size_t trees_max;         /* bytes of parsed JSON, all requests together */
     uint64_t call_gas_max;    /* eth_call, eth_estimateGas */
     uint64_t call_timeout_ms; /* one reader call */
     size_t call_memory_max;   /* arena of one reader call */

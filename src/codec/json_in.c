@@ -5,6 +5,9 @@
 
 #include <jansson.h>
 
+/* Bytes of an array with one element, of a member of an object: the heaviest values. */
+#define VALUE_WEIGHT 96u
+
 /* Deepest nesting of brackets outside strings; stops counting beyond max. */
 static unsigned nesting(slice text, unsigned max)
 {
@@ -27,6 +30,26 @@ static unsigned nesting(slice text, unsigned max)
         }
     }
     return deepest;
+}
+
+size_t json_weight(slice text)
+{
+    size_t values = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else {
+            values += c == '{' || c == '[' || c == ',' || c == ':';
+        }
+    }
+    return text.len + values * VALUE_WEIGHT;
 }
 
 mt_err json_parse(slice text, size_t size_max, unsigned depth_max, struct json_t **out,

@@ -18,7 +18,25 @@ bool conn_stalled(const struct conn *c)
     return c->next_id - c->head_id >= opt->pipeline_max;
 }
 
+bool conn_may_hold(const struct conn *c, size_t len)
+{
+    const struct net_server *s = c->server;
+    return s->held <= s->opt.held_max && len <= s->opt.held_max - s->held;
+}
+
 /* ---- output ---- */
+
+static void out_more(struct conn *c, size_t len)
+{
+    c->out_bytes += len;
+    c->server->held += len;
+}
+
+static void out_less(struct conn *c, size_t len)
+{
+    c->out_bytes -= len;
+    c->server->held -= len;
+}
 
 static struct chunk *chunk_new(struct net_server *s)
 {
@@ -69,7 +87,7 @@ void conn_put(struct conn *c, const void *ptr, size_t len)
     if (!buf_ok(&k->b))
         conn_close(c);
     else
-        c->out_bytes += len;
+        out_more(c, len);
 }
 
 void conn_put_buf(struct conn *c, struct buf *b)
@@ -84,14 +102,14 @@ void conn_put_buf(struct conn *c, struct buf *b)
     buf_fini(&k->b);
     k->b = *b;
     k->frozen = true;
-    c->out_bytes += b->len;
+    out_more(c, b->len);
     *b = (struct buf){.size_max = b->size_max};
 }
 
 static void pop_chunk(struct conn *c)
 {
     struct chunk *k = c->out_head;
-    c->out_bytes -= k->b.len - k->off;
+    out_less(c, k->b.len - k->off);
     c->out_head = k->next;
     if (k->next == NULL)
         c->out_tail = NULL;
@@ -106,7 +124,7 @@ static void consume(struct conn *c, size_t n)
         size_t left = k->b.len - k->off;
         if (n < left) {
             k->off += n;
-            c->out_bytes -= n;
+            out_less(c, n);
             return;
         }
         n -= left;
@@ -308,6 +326,8 @@ static void read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
             (c->head_id != c->next_id || c->out_head != NULL)) {
             set_reading(c, false);
             conn_drain(c);
+            c->half = true;
+            c->deadline_ms = uv_now(c->server->loop) + NET_HALF_MS;
             conn_flush(c);
         } else {
             conn_close(c);
@@ -340,12 +360,16 @@ void conn_free(struct conn *c)
 {
     while (c->out_head != NULL)
         pop_chunk(c);
-    for (uint64_t id = c->head_id; c->ws == NULL && id != c->next_id; id++)
-        if (c->slots[id % NET_PIPELINE_MAX].done)
-            buf_fini(&c->slots[id % NET_PIPELINE_MAX].body);
+    for (uint64_t id = c->head_id; c->ws == NULL && id != c->next_id; id++) {
+        struct slot *slot = &c->slots[id % NET_PIPELINE_MAX];
+        if (!slot->done)
+            continue;
+        c->server->held -= slot->body.len;
+        buf_fini(&slot->body);
+    }
     http_in_free(c->http);
-    ws_free(c->ws);
-    buf_fini(&c->body);
+    ws_free(c);
+    http_drop_body(c, true);
     buf_fini(&c->backlog);
     mt_free(c);
 }
@@ -394,7 +418,7 @@ void conn_tick(struct conn *c, uint64_t now_ms)
         c->write_left = left;
         c->write_deadline_ms = now_ms + c->server->opt.write_timeout_ms;
     }
-    if (c->linger && now_ms > c->deadline_ms) {
+    if ((c->linger || (c->half && c->out_head == NULL)) && now_ms > c->deadline_ms) {
         conn_close(c);
     } else if (!c->draining && c->ws != NULL) {
         tick_ws(c, now_ms);

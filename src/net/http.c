@@ -160,7 +160,7 @@ static void on_begin(void *ctx)
     struct conn *c = ctx;
     c->req = (struct http_request){.origin = -1};
     c->view = (slice){0};
-    buf_reset(&c->body);
+    http_drop_body(c, false);
     c->phase = CONN_HEAD;
     c->deadline_ms = uv_now(c->server->loop) + c->server->opt.header_timeout_ms;
 }
@@ -287,6 +287,13 @@ static unsigned on_head(void *ctx, const struct http_in_head *head, bool *upgrad
     return 0;
 }
 
+static void keep(struct conn *c, slice part)
+{
+    size_t was = c->body.len;
+    buf_put_slice(&c->body, part);
+    c->server->held += c->body.len - was;
+}
+
 static unsigned on_body(void *ctx, slice part)
 {
     struct conn *c = ctx;
@@ -297,8 +304,10 @@ static unsigned on_body(void *ctx, slice part)
         c->view = part;
         return 0;
     }
+    if (!conn_may_hold(c, have + part.len))
+        return 503;
     http_keep_view(c);
-    buf_put_slice(&c->body, part);
+    keep(c, part);
     return buf_ok(&c->body) ? 0 : 413;
 }
 
@@ -306,8 +315,16 @@ void http_keep_view(struct conn *c)
 {
     if (c->view.len == 0)
         return;
-    buf_put_slice(&c->body, c->view);
+    keep(c, c->view);
     c->view = (slice){0};
+}
+
+void http_drop_body(struct conn *c, bool all)
+{
+    c->server->held -= c->body.len;
+    buf_reset(&c->body);
+    if (all || c->body.cap > NET_READ_SIZE)
+        buf_fini(&c->body);
 }
 
 static const char *cors_value(const struct conn *c)
@@ -395,8 +412,7 @@ static bool on_complete(void *ctx)
         s->cb.on_request(s->ctx, c->ref, id, body, false);
     }
     c->view = (slice){0};
-    if (c->body.cap > NET_READ_SIZE)
-        buf_fini(&c->body);
+    http_drop_body(c, false);
     return c->closing || c->draining || conn_stalled(c);
 }
 
@@ -477,6 +493,7 @@ void http_answer(struct conn *c, uint64_t id, unsigned status, const char *type,
             buf_put_slice(&slot->body, buf_slice(body));
             buf_reset(body);
         }
+        c->server->held += slot->body.len;
         return;
     }
     put_reply(c, slot, body);
@@ -485,6 +502,7 @@ void http_answer(struct conn *c, uint64_t id, unsigned status, const char *type,
         slot = &c->slots[c->head_id % NET_PIPELINE_MAX];
         if (!slot->done)
             break;
+        c->server->held -= slot->body.len;
         put_reply(c, slot, &slot->body);
         buf_fini(&slot->body);
         slot->done = false;

@@ -20,6 +20,7 @@
 #define NET_LINGER_MS  1000u
 #define NET_REFUSE_MAX 64u /* connections over the limit that get an answer at once */
 #define NET_DRAIN_MS   80u
+#define NET_HALF_MS    1000u
 
 /* ---- http_in.c: bytes -> begin, header, body, complete, error ---- */
 
@@ -101,7 +102,7 @@ struct conn {
     size_t write_left;     /* bytes of it at the last tick */
     struct net_server *server;
     struct net_ref ref;
-    uint8_t ip[16];
+    struct net_peer peer;
     struct http_in *http;
     struct http_request req;
     struct ws *ws;
@@ -123,6 +124,7 @@ struct conn {
     unsigned corks;
     bool writing, reading, stalled;
     bool draining; /* close when the output is sent */
+    bool half;     /* the peer closed its half: deadline_ms ends the wait for replies */
     bool linger;   /* output sent and shut down: discarding input until it ends */
     bool closing;
     bool pinged;
@@ -140,6 +142,7 @@ struct net_server {
     uint32_t *free_idx; /* stack of free places */
     unsigned free_num;
     unsigned conn_num;
+    size_t held; /* see held_max */
     struct chunk *spare;
     unsigned spare_num;
     unsigned handles; /* open libuv handles of the server itself */
@@ -160,6 +163,8 @@ void conn_start(struct conn *c);
 void conn_free(struct conn *c);  /* after the handle is closed */
 void conn_close(struct conn *c); /* at once */
 void conn_drain(struct conn *c); /* after the output */
+/* False: the connections hold so much that nothing may be added. */
+bool conn_may_hold(const struct conn *c, size_t len);
 void conn_put(struct conn *c, const void *ptr, size_t len);
 void conn_put_buf(struct conn *c, struct buf *b); /* moves or copies; b is empty after */
 void conn_flush(struct conn *c);                  /* unless corked */
@@ -170,14 +175,15 @@ void conn_tick(struct conn *c, uint64_t now_ms);
 /* http.c */
 extern const struct http_in_events http_events;
 void http_refuse(struct conn *c, unsigned status);
-void http_keep_view(struct conn *c); /* the read buffer is about to go */
+void http_keep_view(struct conn *c);           /* the read buffer is about to go */
+void http_drop_body(struct conn *c, bool all); /* all: its memory too */
 void http_answer(struct conn *c, uint64_t id, unsigned status, const char *type,
                  struct buf *body);
 const char *http_status_text(unsigned status);
 
 /* ws.c */
 bool ws_start(struct conn *c, const char *key); /* writes the 101 */
-void ws_free(struct ws *w);
+void ws_free(struct conn *c);
 size_t ws_feed(struct conn *c, slice in);       /* bytes used */
 void ws_put_header(struct conn *c, size_t len); /* of a message; its bytes follow */
 void ws_close(struct conn *c, uint16_t code);

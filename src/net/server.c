@@ -19,6 +19,7 @@ void net_options_default(struct net_server_options *opt)
         .body_max = 5u * 1024u * 1024u,
         .ws_message_max = 32u * 1024u * 1024u,
         .ws_queue_max = 32u * 1024u * 1024u,
+        .held_max = (size_t)1 << 30,
         .conn_max = 4096,
         .conn_ip_max = 1024,
         .pipeline_max = 16,
@@ -141,16 +142,19 @@ static void peer_ip(struct conn *c)
     if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&ss, &len) != 0)
         return;
     if (ss.ss_family == AF_INET)
-        memcpy(c->ip, &((struct sockaddr_in *)&ss)->sin_addr, 4);
+        memcpy(c->peer.ip, &((struct sockaddr_in *)&ss)->sin_addr, 4);
     else if (ss.ss_family == AF_INET6)
-        memcpy(c->ip, &((struct sockaddr_in6 *)&ss)->sin6_addr, 16);
+        memcpy(c->peer.ip, &((struct sockaddr_in6 *)&ss)->sin6_addr, 16);
+    c->peer.v6 = ss.ss_family == AF_INET6;
+    if (uv_ip_name((struct sockaddr *)&ss, c->peer.text, sizeof(c->peer.text)) != 0)
+        c->peer.text[0] = 0;
 }
 
 static unsigned count_ip(const struct net_server *s, const uint8_t ip[16])
 {
     unsigned n = 0;
     for (uint32_t i = 0; i < s->opt.conn_max + NET_REFUSE_MAX; i++)
-        if (s->conns[i] != NULL && memcmp(s->conns[i]->ip, ip, 16) == 0)
+        if (s->conns[i] != NULL && memcmp(s->conns[i]->peer.ip, ip, 16) == 0)
             n++;
     return n;
 }
@@ -217,7 +221,7 @@ static void connection_cb(uv_stream_t *listener, int status)
     unsigned refuse = 0;
     if (s->conn_num > s->opt.conn_max)
         refuse = 503;
-    else if (s->opt.conn_ip_max > 0 && count_ip(s, c->ip) > s->opt.conn_ip_max)
+    else if (s->opt.conn_ip_max > 0 && count_ip(s, c->peer.ip) > s->opt.conn_ip_max)
         refuse = 429;
     if (refuse != 0 && !c->closing) {
         metric_add(METRIC_net_refused_total, s->opt.metric_net, 1);
@@ -297,6 +301,12 @@ uint16_t net_server_port(const struct net_server *s)
     return s->port;
 }
 
+void net_peer_of(struct net_server *s, struct net_ref ref, struct net_peer *out)
+{
+    struct conn *c = net_conn_of(s, ref);
+    *out = c != NULL ? c->peer : (struct net_peer){0};
+}
+
 unsigned net_conn_count(const struct net_server *s)
 {
     return s->conn_num;
@@ -316,7 +326,8 @@ static bool ws_message(struct conn *c, struct buf *move, slice message)
     }
     if (c->closing || c->draining)
         return false;
-    if (c->out_bytes > 0 && c->out_bytes + len > c->server->opt.ws_queue_max) {
+    if ((c->out_bytes > 0 && c->out_bytes + len > c->server->opt.ws_queue_max) ||
+        !conn_may_hold(c, len)) {
         ws_close(c, 1013);
         conn_flush(c);
         return false;
@@ -350,6 +361,11 @@ bool net_reply_status(struct net_server *s, struct net_ref ref, uint64_t req_id,
             c->slots[req_id % NET_PIPELINE_MAX].done) {
             buf_reset(body);
             return false;
+        }
+        if (!conn_may_hold(c, body->len)) {
+            buf_reset(body);
+            status = 503;
+            c->slots[req_id % NET_PIPELINE_MAX].close = true;
         }
         http_answer(c, req_id, status, "application/json", body);
         if (c->phase == CONN_IDLE && !c->linger)

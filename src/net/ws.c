@@ -9,7 +9,9 @@
 
 struct ws {
     wslay_event_context_ptr ctx;
-    slice in; /* what is being fed */
+    slice in;    /* what is being fed */
+    size_t held; /* bytes of the message so far; wslay keeps them */
+    bool in_control;
     bool closed;
 };
 
@@ -39,13 +41,45 @@ static ssize_t send_cb(wslay_event_context_ptr ctx, const uint8_t *data, size_t 
     return (ssize_t)len;
 }
 
+static void frame_cb(wslay_event_context_ptr ctx,
+                     const struct wslay_event_on_frame_recv_start_arg *arg, void *user)
+{
+    struct conn *c = user;
+    (void)ctx;
+    c->ws->in_control = wslay_is_ctrl_frame(arg->opcode);
+}
+
+/* A stated length is believed only as its bytes arrive: a promise of 32 MB costs nobody
+ * else anything. */
+static void part_cb(wslay_event_context_ptr ctx,
+                    const struct wslay_event_on_frame_recv_chunk_arg *arg, void *user)
+{
+    struct conn *c = user;
+    (void)ctx;
+    if (c->ws->in_control || c->closing)
+        return;
+    c->ws->held += arg->data_length;
+    c->server->held += arg->data_length;
+    if (!conn_may_hold(c, 0))
+        ws_close(c, 1013);
+}
+
+static void release(struct conn *c)
+{
+    c->server->held -= c->ws->held;
+    c->ws->held = 0;
+}
+
 static void message_cb(wslay_event_context_ptr ctx,
                        const struct wslay_event_on_msg_recv_arg *arg, void *user)
 {
     struct conn *c = user;
     struct net_server *s = c->server;
     (void)ctx;
-    if (wslay_is_ctrl_frame(arg->opcode) || c->closing || c->draining)
+    if (wslay_is_ctrl_frame(arg->opcode))
+        return;
+    release(c);
+    if (c->closing || c->draining)
         return;
     c->ws_inflight++;
     s->cb.on_request(s->ctx, c->ref, c->next_id++, slice_of(arg->msg, arg->msg_length),
@@ -68,6 +102,8 @@ bool ws_start(struct conn *c, const char *key)
     static const struct wslay_event_callbacks callbacks = {
         .recv_callback = recv_cb,
         .send_callback = send_cb,
+        .on_frame_recv_start_callback = frame_cb,
+        .on_frame_recv_chunk_callback = part_cb,
         .on_msg_recv_callback = message_cb,
     };
     char accept[29], head[256];
@@ -87,10 +123,12 @@ bool ws_start(struct conn *c, const char *key)
     return true;
 }
 
-void ws_free(struct ws *w)
+void ws_free(struct conn *c)
 {
+    struct ws *w = c->ws;
     if (w == NULL)
         return;
+    release(c);
     wslay_event_context_free(w->ctx);
     mt_free(w);
 }

@@ -98,6 +98,10 @@ bool network_idle(const struct network *net);
 void network_join(struct network *net);
 void network_close(struct network *net);
 
+/* ---- budget (budget.c) ---- */
+
+void budget_log(const struct network *net);
+
 /* ---- health (health.c) ---- */
 
 /* rpc's on_get: /livez, /readyz (and /health), /metrics, /status. ctx is the network. */

@@ -180,7 +180,7 @@ static mt_err make_sequencer(struct network *net, struct mt_diag *diag)
 
 /* ---- rpc and server ---- */
 
-static void rpc_limits(const struct network *net, struct rpc_options *opt)
+static void rpc_limits(struct network *net, struct rpc_options *opt)
 {
     opt->body_max = (size_t)option(net, OPT_rpc_body_max);
     opt->batch_max = (unsigned)option(net, OPT_rpc_batch_max);
@@ -192,6 +192,11 @@ static void rpc_limits(const struct network *net, struct rpc_options *opt)
     opt->logs_range_max = option(net, OPT_rpc_log_range_max);
     opt->logs_max = (size_t)option(net, OPT_rpc_logs_max);
     opt->subs_conn_max = (unsigned)option(net, OPT_rpc_subscriptions_max);
+    opt->traces_max = (unsigned)option(net, OPT_rpc_tracing_max);
+    opt->rate = option(net, OPT_rpc_rate);
+    opt->rate_burst = option(net, OPT_rpc_rate_burst);
+    opt->rate_exempt = config_list(net->node->config, net->ledger.name,
+                                   OPT_rpc_rate_exempt, &opt->rate_exempt_num);
 }
 
 /* Namespaces: what the option says, else those open by default and, in dev, dev's. */
@@ -275,6 +280,7 @@ mt_err network_listen(struct network *net, struct mt_diag *diag)
     opt.body_max = (size_t)option(net, OPT_rpc_body_max);
     opt.ws_message_max = (size_t)option(net, OPT_rpc_ws_message_max);
     opt.ws_queue_max = (size_t)option(net, OPT_rpc_ws_queue_max);
+    opt.held_max = (size_t)option(net, OPT_rpc_held_max);
     opt.conn_max = (unsigned)option(net, OPT_rpc_connections_max);
     opt.conn_ip_max = (unsigned)option(net, OPT_rpc_connections_per_ip);
     opt.cors = config_list(c, name, OPT_rpc_cors, &opt.cors_num);
@@ -325,6 +331,7 @@ mt_err network_open(struct network *net, const char *word, struct mt_diag *diag)
     MT_TRY(make_sequencer(net, diag));
     MT_TRY(make_rpc(net, diag));
     log_network(net);
+    budget_log(net);
     return MT_OK;
 }
 

@@ -10,6 +10,14 @@
 #define KEEP_ARENA   (8u * 1024u * 1024u)
 #define DEPTH_MAX    64u
 #define ID_SIZE_MAX  1024u
+#define WEIGH_MIN    4096u
+#define WEIGHT_MAX   100u
+
+/* The data member of an error, in one of two forms. */
+struct error_data {
+    const slice *hex;
+    const char *json;
+};
 
 /* ---- requests ---- */
 
@@ -27,12 +35,30 @@ struct request *request_new(struct rpc *r)
         buf_init(&q->one.buf, r->opt.reply_max);
     }
     q->rpc = r;
+    q->more = r->requests;
+    if (q->more != NULL)
+        q->more->prev = q;
+    r->requests = q;
     return q;
+}
+
+void requests_gone(struct rpc *r, struct net_ref ref)
+{
+    for (struct request *q = r->requests; q != NULL; q = q->more)
+        if (net_ref_eq(q->ref, ref))
+            q->gone = true;
 }
 
 static void request_free(struct request *q)
 {
     struct rpc *r = q->rpc;
+    if (q->prev != NULL)
+        q->prev->more = q->more;
+    else
+        r->requests = q->more;
+    if (q->more != NULL)
+        q->more->prev = q->prev;
+    r->tree_bytes -= q->tree_bytes;
     if (q->calls != NULL && q->calls != &q->one) {
         for (unsigned i = 0; i < q->call_num; i++)
             buf_fini(&q->calls[i].buf);
@@ -59,7 +85,7 @@ static void send_reply(struct request *q, struct buf *b)
 }
 
 static void write_error(struct buf *b, const json_t *id, int code, const char *text,
-                        const slice *data);
+                        const struct error_data *data);
 
 /* Puts the replies of a batch together; those past the size limit become errors. */
 static void join_batch(struct request *q, struct buf *all)
@@ -123,22 +149,24 @@ static void write_head(struct buf *b, const json_t *id)
 }
 
 static void write_error(struct buf *b, const json_t *id, int code, const char *text,
-                        const slice *data)
+                        const struct error_data *data)
 {
     struct json_out j = json_out(b);
     write_head(b, id);
     buf_printf(b, ",\"error\":{\"code\":%d,\"message\":", code);
     json_str(&j, text);
-    if (data != NULL) {
+    if (data != NULL)
         buf_put_str(b, ",\"data\":");
-        j.comma = false;
-        json_hex(&j, data->ptr, data->len);
-    }
+    j.comma = false;
+    if (data != NULL && data->hex != NULL)
+        json_hex(&j, data->hex->ptr, data->hex->len);
+    else if (data != NULL)
+        buf_put_str(b, data->json);
     buf_put_str(b, "}}");
 }
 
 static enum call_status put_failure(struct call *c, int code, const char *text,
-                                    const slice *data)
+                                    const struct error_data *data)
 {
     c->failed = true;
     metric_add(METRIC_rpc_errors_total, c->rpc->opt.metric_net, 1);
@@ -161,9 +189,22 @@ enum call_status call_fail(struct call *c, int code, const char *fmt, ...)
     return put_failure(c, code, text, NULL);
 }
 
+enum call_status call_fail_json(struct call *c, int code, const char *data,
+                                const char *fmt, ...)
+{
+    char text[512];
+    struct error_data d = {NULL, data};
+    va_list ap;
+    va_start(ap, fmt);
+    mt_vfmt(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    return put_failure(c, code, text, &d);
+}
+
 enum call_status call_fail_data(struct call *c, int code, slice data, const char *text)
 {
-    return put_failure(c, code, text, &data);
+    struct error_data d = {&data, NULL};
+    return put_failure(c, code, text, &d);
 }
 
 enum call_status call_error(struct call *c, mt_err err, const struct mt_diag *diag)
@@ -209,8 +250,14 @@ static void call_seal(struct call *c)
         buf_put_u8(&c->buf, '}');
     if (!buf_ok(&c->buf))
         call_fail(c, RPC_TOO_LARGE, "response too large");
-    if (c->id == NULL)
+    if (c->id == NULL || c->req->gone)
         buf_reset(&c->buf);
+    if (!c->req->batch)
+        return;
+    /* What is put together cannot be sent: do not keep it until the end. */
+    if (c->req->reply_bytes + c->buf.len > c->rpc->opt.reply_max)
+        call_fail(c, RPC_TOO_LARGE, "response too large");
+    c->req->reply_bytes += c->buf.len;
 }
 
 static void call_end(struct call *c)
@@ -237,7 +284,7 @@ void call_finish(struct call *c)
 bool call_should_stop(void *ctx)
 {
     const struct call *c = ctx;
-    return c->rpc->stopping || clock_mono_ns() > c->deadline_ns;
+    return c->rpc->stopping || c->req->gone || clock_mono_ns() > c->deadline_ns;
 }
 
 /* Between calls; a large one's memory is given back. */
@@ -253,12 +300,27 @@ static void arena_renew(const struct rpc *r, struct arena *a)
 
 /* ---- readers ---- */
 
+static void start_trace(struct rpc *r);
+
+/* Runs transactions again: may take its whole budget, so these have a share of the
+ * readers and leave the rest to everybody else. */
+static bool is_trace(const struct method *m)
+{
+    return m->where == RPC_READER &&
+           (strncmp(m->name, "trace_", 6) == 0 ||
+            strncmp(m->name, "debug_trace", 11) == 0 || strncmp(m->name, "ots_", 4) == 0);
+}
+
 /* Back on the loop. */
 static void reader_back(struct task *task)
 {
     struct call *c = (struct call *)((char *)task - offsetof(struct call, task));
     struct rpc *r = c->rpc;
     r->reader_num--;
+    if (is_trace(c->method)) {
+        r->trace_num--;
+        start_trace(r);
+    }
     metric_move(METRIC_rpc_in_flight, r->opt.metric_net, -1);
     head_view_drop(c->view);
     c->view = r->view;
@@ -291,7 +353,9 @@ static void reader_run(struct job *job, unsigned worker_idx)
     c->arena = &r->reader_arenas[worker_idx];
     uint64_t t0 = clock_mono_ns();
     c->deadline_ns = t0 + r->opt.call_timeout_ms * 1000000u;
-    if (t0 - c->start_ns > 4 * r->opt.call_timeout_ms * 1000000u) {
+    if (c->req->gone) {
+        call_fail(c, RPC_TIMEOUT, "the client is gone");
+    } else if (t0 - c->start_ns > 4 * r->opt.call_timeout_ms * 1000000u) {
         call_fail(c, RPC_TIMEOUT, "the node is too busy: the call waited too long");
     } else {
         call_begin(c);
@@ -307,6 +371,16 @@ static void reader_run(struct job *job, unsigned worker_idx)
     rpc_post(r, &c->task);
 }
 
+static void trace_waits(struct rpc *r, struct call *c)
+{
+    c->wait_next = NULL;
+    if (r->trace_first == NULL)
+        r->trace_first = c;
+    else
+        r->trace_last->wait_next = c;
+    r->trace_last = c;
+}
+
 static void to_reader(struct call *c)
 {
     struct rpc *r = c->rpc;
@@ -317,16 +391,33 @@ static void to_reader(struct call *c)
         c->next = sequencer_next(r->opt.sequencer);
     if (chain_spec_of(r->opt.chain)->l1_fee)
         c->tip = suggest_tip(c);
+    bool trace = is_trace(c->method), wait = trace && r->trace_num >= r->opt.traces_max;
     if (r->reader_num >= r->opt.readers_max ||
-        workers_submit(r->opt.readers, &c->job) != MT_OK) {
+        (!wait && workers_submit(r->opt.readers, &c->job) != MT_OK)) {
         c->on_reader = false;
         call_fail(c, RPC_LIMIT, "too many calls in progress: try again later");
         call_end(c);
         return;
     }
+    if (wait)
+        trace_waits(r, c);
+    else if (trace)
+        r->trace_num++;
     head_view_hold(r->view);
     r->reader_num++;
     metric_move(METRIC_rpc_in_flight, r->opt.metric_net, 1);
+}
+
+/* A place among the traces is free. */
+static void start_trace(struct rpc *r)
+{
+    struct call *c = r->trace_first;
+    /* Only a full queue of the readers refuses; then the next trace that ends, or the
+     * next call that comes back, starts it. */
+    if (c == NULL || workers_submit(r->opt.readers, &c->job) != MT_OK)
+        return;
+    r->trace_first = c->wait_next;
+    r->trace_num++;
 }
 
 /* ---- parsing ---- */
@@ -352,6 +443,32 @@ static const char *request_fault(const json_t *obj, const json_t **id, const cha
     if (*name == NULL)
         return "invalid request: method missing";
     return NULL;
+}
+
+/* False after an error was written: the client's units are used up, or the batch's
+ * replies are too large already. */
+static bool may_run(struct call *c)
+{
+    struct rpc *r = c->rpc;
+    if (c->req->reply_bytes > r->opt.reply_max - r->opt.reply_max / 64) {
+        call_fail(c, RPC_TOO_LARGE, "response too large");
+        return false;
+    }
+    if (r->rate == NULL || r->net == NULL)
+        return true;
+    struct net_peer peer;
+    char data[64];
+    net_peer_of(r->net, c->req->ref, &peer);
+    uint64_t wait_ms = rate_take(r->rate, &peer, c->method->cost, c->start_ns / 1000000u);
+    if (wait_ms == 0)
+        return true;
+    mt_fmt(data, sizeof(data), "{\"retryAfterMs\":%llu}", (unsigned long long)wait_ms);
+    call_fail_json(c, RPC_LIMIT, data,
+                   "rate limit: %s costs %u units, %llu a second are allowed; try again "
+                   "in %llu ms",
+                   c->method->name, c->method->cost, (unsigned long long)r->opt.rate,
+                   (unsigned long long)wait_ms);
+    return false;
 }
 
 static void run_call(struct call *c, const json_t *obj)
@@ -384,7 +501,7 @@ static void run_call(struct call *c, const json_t *obj)
         call_fail(c, RPC_PARAMS, "non-array args");
     } else if (r->stopping) {
         call_fail(c, RPC_TIMEOUT, "the node is stopping");
-    } else {
+    } else if (may_run(c)) {
         if (!json_is_array(c->params))
             c->params = NULL;
         enum call_status st = CALL_TO_READER;
@@ -441,6 +558,13 @@ static void run_batch(struct request *q)
 void rpc_request(struct rpc *r, struct request *q, slice body)
 {
     struct mt_diag diag = {0};
+    /* Short texts are not worth a look of their own. */
+    size_t weight = body.len < WEIGH_MIN ? body.len * WEIGHT_MAX : json_weight(body);
+    if (weight > r->opt.trees_max - MT_MIN(r->tree_bytes, r->opt.trees_max)) {
+        refuse(q, RPC_LIMIT, "too many large requests in progress: try again later");
+        return;
+    }
+    r->tree_bytes += q->tree_bytes = weight;
     mt_err err = json_parse(body, r->opt.body_max, DEPTH_MAX, &q->doc, &diag);
     if (err != MT_OK) {
         q->doc = NULL;

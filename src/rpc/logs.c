@@ -170,6 +170,20 @@ static bool take_log(void *ctx, const struct log_hit *hit)
     return true;
 }
 
+/* Names blocks that work, in words and for programs: who asks for them, and then from
+ * the block after them on, gets everything. */
+static enum call_status range_error(struct call *c, uint64_t from, uint64_t to,
+                                    uint64_t limit, const char *what)
+{
+    char data[128];
+    unsigned long long a = from, b = to, n = limit;
+    mt_fmt(data, sizeof(data), "{\"from\":\"0x%llx\",\"to\":\"0x%llx\",\"limit\":%llu}",
+           a, b, n);
+    return call_fail_json(c, RPC_LIMIT, data,
+                          "%s (limit %llu). Try with this block range [0x%llx, 0x%llx].",
+                          what, n, a, b);
+}
+
 static enum call_status scan_block(struct call *c, const struct log_query *q)
 {
     struct block_arg at = {.kind = BLOCK_HASH, .hash = q->hash};
@@ -201,24 +215,23 @@ enum call_status logs_scan(struct call *c, const struct log_query *q)
     if (q->to > head)
         return call_fail(c, RPC_PARAMS, "block range extends beyond current head block");
     if (range_max > 0 && q->to - q->from >= range_max)
-        return call_fail(c, RPC_LIMIT,
-                         "query exceeds max block range %llu: try [0x%llx, 0x%llx]",
-                         (unsigned long long)range_max, (unsigned long long)q->from,
-                         (unsigned long long)(q->from + range_max - 1));
+        return range_error(c, q->from, q->from + range_max - 1, range_max,
+                           "query exceeds max block range");
     json_arr(&c->out);
     mt_err err = chain_scan_logs(c->rpc->opt.chain, &q->filter, q->from, q->to, take_log,
                                  &s, call_should_stop, c);
     if (err != MT_OK)
         return call_error(c, err, NULL);
+    bool bytes = s.full && s.num < c->rpc->opt.logs_max;
+    uint64_t limit = bytes ? c->rpc->opt.reply_max : c->rpc->opt.logs_max;
     if (s.full && s.full_at > q->from)
-        return call_fail(c, RPC_LIMIT,
-                         "query returned more than %zu results: try [0x%llx, 0x%llx]",
-                         c->rpc->opt.logs_max, (unsigned long long)q->from,
-                         (unsigned long long)(s.full_at - 1));
+        return range_error(c, q->from, s.full_at - 1, limit,
+                           bytes ? "query returned more bytes than a reply may have"
+                                 : "query returned more than the allowed results");
     if (s.full)
         return call_fail(c, RPC_LIMIT,
-                         "query returned more than %zu results in one block",
-                         c->rpc->opt.logs_max);
+                         "one block has more logs than a reply may have: "
+                         "narrow the filter by address or topics");
     json_arr_end(&c->out);
     return CALL_DONE;
 }

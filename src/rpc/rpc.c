@@ -56,6 +56,7 @@ void rpc_options_default(struct rpc_options *opt)
         .batch_max = 1000,
         .reply_max = 25u * 1024u * 1024u,
         .readers_max = 1024,
+        .trees_max = (size_t)256 * 1024 * 1024,
         .call_gas_max = 50000000,
         .call_timeout_ms = 5000,
         .call_memory_max = (size_t)512 * 1024 * 1024,
@@ -109,6 +110,9 @@ mt_err rpc_new(const struct rpc_options *opt, struct head_view *view, struct rpc
     r->reader_arenas = mt_alloc(r->arena_num * sizeof(*r->reader_arenas));
     for (unsigned i = 0; i < r->arena_num; i++)
         arena_init(&r->reader_arenas[i], opt->call_memory_max);
+    if (r->opt.traces_max == 0)
+        r->opt.traces_max = MT_MAX(r->arena_num / 2, 1u);
+    r->rate = rate_new(opt);
     head_view_hold(view);
     r->view = view;
     r->dev = dev_new(r);
@@ -142,8 +146,10 @@ static bool on_get(void *ctx, slice path, unsigned *status, const char **content
 
 static void on_close(void *ctx, struct net_ref ref, bool websocket)
 {
+    struct rpc *r = ctx;
     if (websocket)
-        sub_gone(ctx, ref);
+        sub_gone(r, ref);
+    requests_gone(r, ref);
 }
 
 struct net_callbacks rpc_net_callbacks(void)
@@ -200,6 +206,7 @@ void rpc_free(struct rpc *r)
         return;
     drop_head_state(r);
     sub_free(r);
+    rate_free(r->rate);
     dev_free(r->dev);
     while (r->spare != NULL) {
         struct request *q = r->spare;
@@ -241,15 +248,18 @@ void rpc_write_docs(struct buf *out)
                "| depth of JSON | 64 | -32700 |\n"
                "| calls of a batch | %u | -32600 |\n"
                "| reply, batches included | %zu bytes | -32003 |\n"
-               "| calls on readers at once | %u | -32005 |\n"
+               "| calls on readers and waiting for them | %u | -32005 |\n"
+               "| traces at once | half of the readers | the others wait |\n"
+               "| cost of an address (rpc.rate) | off | -32005, data.retryAfterMs |\n"
+               "| parsed JSON of all requests | %zu bytes | -32005 |\n"
                "| gas of eth_call, eth_estimateGas | %llu | capped |\n"
                "| time of a reader call | %llu ms | -32002 |\n"
-               "| blocks of eth_getLogs | %llu | -32005, names the next range |\n"
-               "| logs of eth_getLogs | %zu | -32005, names the next range |\n"
+               "| blocks of eth_getLogs | %llu | -32005, data: the range that works |\n"
+               "| logs of eth_getLogs | %zu | -32005, data: the range that works |\n"
                "| addresses, or topics at a position | %zu | -32602 |\n"
                "| subscriptions of a connection | %u | -32005 |\n"
                "| filters | %u, idle %llu ms | -32005 |\n",
-               d.body_max, d.batch_max, d.reply_max, d.readers_max,
+               d.body_max, d.batch_max, d.reply_max, d.readers_max, d.trees_max,
                (unsigned long long)d.call_gas_max, (unsigned long long)d.call_timeout_ms,
                (unsigned long long)d.logs_range_max, d.logs_max, d.log_terms_max,
                d.subs_conn_max, d.filters_max, (unsigned long long)d.filter_idle_ms);

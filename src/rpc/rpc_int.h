@@ -1,6 +1,7 @@
 /* rpc, private: the call in progress, its helpers, and the seams between the files.
  *   rpc.c       options, table, life
  *   dispatch.c  bodies -> calls -> replies; readers; completion
+ *   rate.c      what an address may ask for
  *   params.c    parameters        wire.c   JSON forms of chain values
  *   trace*.c    traces, see trace_int.h
  *   state.c block.c fee.c call.c call_args.c logs.c send.c sub.c misc.c dev.c: methods */
@@ -76,7 +77,8 @@ struct call {
     uint64_t gas;       /* between the stages of a handler */
     uint64_t cheap_key; /* eth_call: what its duration is remembered under; 0: nothing */
     uint64_t run_ns;    /* on a reader */
-    void *handoff;      /* likewise; one allocation, freed with the call */
+    struct call *wait_next; /* a trace that waits for its turn */
+    void *handoff;          /* likewise; one allocation, freed with the call */
 };
 
 struct request {
@@ -85,7 +87,11 @@ struct request {
     struct net_ref ref;
     uint64_t net_id;
     bool websocket, batch;
-    rpc_done_fn *done; /* instead of the net */
+    _Atomic bool gone;           /* nobody waits for the reply: stop */
+    struct request *prev, *more; /* in progress */
+    size_t reply_bytes;          /* of a batch's ended calls */
+    size_t tree_bytes;           /* that doc takes */
+    rpc_done_fn *done;           /* instead of the net */
     void *done_ctx;
     json_t *doc;
     unsigned call_num, open;
@@ -117,8 +123,13 @@ struct rpc {
     struct chain_state head_state;
     struct request *spare;
     unsigned spare_num;
-    unsigned reader_num; /* calls on readers */
-    unsigned later_num;  /* calls that wait for pool or executor */
+    unsigned reader_num;                   /* calls on readers, waiting traces included */
+    unsigned trace_num;                    /* traces on readers */
+    struct call *trace_first, *trace_last; /* waiting ones */
+    struct request *requests;              /* in progress */
+    size_t tree_bytes;
+    struct rate *rate;  /* NULL: no limit */
+    unsigned later_num; /* calls that wait for pool or executor */
     _Atomic bool stopping;
     struct sub *subs;
     unsigned sub_num;
@@ -144,6 +155,9 @@ struct request *request_new(struct rpc *r);
  * none. */
 __attribute__((format(printf, 3, 4))) enum call_status call_fail(struct call *c, int code,
                                                                  const char *fmt, ...);
+/* With an error object's data in JSON. */
+__attribute__((format(printf, 4, 5))) enum call_status
+call_fail_json(struct call *c, int code, const char *data, const char *fmt, ...);
 enum call_status call_fail_data(struct call *c, int code, slice data, const char *text);
 /* An mt_err of a lower module as a fitting error. */
 enum call_status call_error(struct call *c, mt_err err, const struct mt_diag *diag);
@@ -154,6 +168,17 @@ void call_finish(struct call *c);
 void rpc_post(struct rpc *r, struct task *task);
 /* should_stop of long work on a reader; ctx is the call. */
 bool call_should_stop(void *ctx);
+
+/* A connection is gone: its calls stop. */
+void requests_gone(struct rpc *r, struct net_ref ref);
+
+/* ---- rate.c ---- */
+struct rate;
+struct rate *rate_new(const struct rpc_options *opt); /* NULL: no limit */
+void rate_free(struct rate *l);
+/* Takes the cost of a call; else the milliseconds until it can be taken. */
+uint64_t rate_take(struct rate *l, const struct net_peer *peer, unsigned cost,
+                   uint64_t now_ms);
 
 /* ---- params.c: each false after call_fail ---- */
 bool args_num(struct call *c, size_t min, size_t max);
