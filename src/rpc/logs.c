@@ -173,15 +173,15 @@ static bool take_log(void *ctx, const struct log_hit *hit)
 /* Names blocks that work, in words and for programs: who asks for them, and then from
  * the block after them on, gets everything. */
 static enum call_status range_error(struct call *c, uint64_t from, uint64_t to,
-                                    uint64_t limit, const char *what)
+                                    uint64_t limit, const char *before, const char *after)
 {
     char data[128];
     unsigned long long a = from, b = to, n = limit;
     mt_fmt(data, sizeof(data), "{\"from\":\"0x%llx\",\"to\":\"0x%llx\",\"limit\":%llu}",
            a, b, n);
     return call_fail_json(c, RPC_LIMIT, data,
-                          "%s (limit %llu). Try with this block range [0x%llx, 0x%llx].",
-                          what, n, a, b);
+                          "%s %llu%s. Try with this block range [0x%llx, 0x%llx].",
+                          before, n, after, a, b);
 }
 
 static enum call_status scan_block(struct call *c, const struct log_query *q)
@@ -216,7 +216,7 @@ enum call_status logs_scan(struct call *c, const struct log_query *q)
         return call_fail(c, RPC_PARAMS, "block range extends beyond current head block");
     if (range_max > 0 && q->to - q->from >= range_max)
         return range_error(c, q->from, q->from + range_max - 1, range_max,
-                           "query exceeds max block range");
+                           "query exceeds max block range", "");
     json_arr(&c->out);
     mt_err err = chain_scan_logs(c->rpc->opt.chain, &q->filter, q->from, q->to, take_log,
                                  &s, call_should_stop, c);
@@ -225,9 +225,8 @@ enum call_status logs_scan(struct call *c, const struct log_query *q)
     bool bytes = s.full && s.num < c->rpc->opt.logs_max;
     uint64_t limit = bytes ? c->rpc->opt.reply_max : c->rpc->opt.logs_max;
     if (s.full && s.full_at > q->from)
-        return range_error(c, q->from, s.full_at - 1, limit,
-                           bytes ? "query returned more bytes than a reply may have"
-                                 : "query returned more than the allowed results");
+        return range_error(c, q->from, s.full_at - 1, limit, "query returned more than",
+                           bytes ? " bytes" : " results");
     if (s.full)
         return call_fail(c, RPC_LIMIT,
                          "one block has more logs than a reply may have: "

@@ -274,9 +274,11 @@ Test(rpc_chain, log_limits_name_the_next_range)
         call(&f, "evm_mine", "[]");
     }
     CONTAINS(call(&f, "eth_getLogs", "[{\"fromBlock\":\"0x0\",\"toBlock\":\"0x4\"}]"),
-             "-32005,\"message\":\"query exceeds max block range 3: try [0x0, 0x2]");
+             "-32005,\"message\":\"query exceeds max block range 3. Try with this block "
+             "range [0x0, 0x2].");
     CONTAINS(call(&f, "eth_getLogs", "[{\"fromBlock\":\"0x1\",\"toBlock\":\"0x3\"}]"),
-             "-32005,\"message\":\"query returned more than 2 results: try [0x1, 0x2]");
+             "-32005,\"message\":\"query returned more than 2 results. Try with this "
+             "block range [0x1, 0x2].");
     CONTAINS(call(&f, "eth_getLogs", "[{\"fromBlock\":\"0x1\",\"toBlock\":\"0x2\"}]"),
              "\"result\":[{");
     fixture_close(&f);
