@@ -103,8 +103,8 @@ struct net_callbacks {
      * 404. May be NULL. */
     bool (*on_get)(void *ctx, slice path, unsigned *status, const char **content_type,
                    struct buf *body);
-    /* The connection is gone; its ref is dead, and what it asked for need not be answered.
-     * May be NULL. */
+    /* The connection is gone; its ref is dead, and what it asked for need not be
+     * answered. May be NULL. */
     void (*on_close)(void *ctx, struct net_ref ref, bool websocket);
 };
 
