@@ -220,6 +220,61 @@ mt_err chain_state_open(struct chain *c, uint64_t number, struct chain_state *ou
                         struct mt_diag *diag);
 void chain_state_close(struct chain_state *s);
 
+/* ---- blocks in memory: any thread ---- */
+
+/* Blocks made one on another above a stored block and kept in memory only: what a draft
+ * is to the writer, for simulations and for payloads that shall not become the head.
+ * begin, transactions through the block_exec, seal; then the next. One thread at a
+ * time. */
+struct chain_sim;
+#define CHAIN_SIM_BLOCKS_MAX 256u
+
+struct chain_sim_options {
+    struct chain_state *base; /* outlives the sim */
+    struct arena *arena;      /* what lasts from block to block; outlives the sim */
+    size_t memory_max;        /* of the results of one block, and of one call's frames */
+    uint64_t seed;            /* keys hash tables, no effect on results */
+    bool (*should_stop)(void *ctx); /* as of block_exec_in */
+    void *stop_ctx;
+};
+/* MT_ELIMIT: the arena is full. */
+mt_err chain_sim_new(const struct chain_sim_options *opt, struct chain_sim **out);
+void chain_sim_free(struct chain_sim *s); /* NULL is allowed */
+
+/* The newest block, sealed, and its rules: the parent of the next. */
+const struct header *chain_sim_parent(const struct chain_sim *s);
+const struct rules *chain_sim_parent_rules(const struct chain_sim *s);
+/* The state after it. */
+const struct vm_reader *chain_sim_reader(const struct chain_sim *s);
+
+struct chain_sim_in {
+    /* What the caller decides: coinbase, timestamp, gas limit, base fee, difficulty,
+     * prev_randao, extra data, parent beacon root. The rest is filled in. */
+    struct header header;
+    const struct state_delta *patch; /* of the state before the block; NULL: none */
+    const struct vm_moves *moves;    /* precompiles; NULL: none */
+    const u256 *blob_base_fee;       /* NULL: by the parent */
+    const struct vm_tracer *tracer;
+    const struct withdrawal *withdrawals;
+    size_t withdrawal_num;
+};
+/* Begins the block after the newest one and runs its system calls; all pointers of in
+ * last until it is sealed. Results of the block before are gone. MT_ELIMIT after
+ * CHAIN_SIM_BLOCKS_MAX blocks. */
+mt_err chain_sim_begin(struct chain_sim *s, const struct chain_sim_in *in,
+                       struct mt_diag *diag);
+/* Of the block in work. The arena is for the caller's things of this block. */
+struct block_exec *chain_sim_exec(struct chain_sim *s);
+const struct header *chain_sim_header(const struct chain_sim *s);
+const struct rules *chain_sim_rules(const struct chain_sim *s);
+struct arena *chain_sim_arena(struct chain_sim *s);
+/* Ends it: withdrawals, requests, roots, hash. txs are those that were executed, in
+ * order, with raw and hash set. *out borrows from them and from the sim, until the next
+ * begin; it may be read, not held. results may be NULL. */
+mt_err chain_sim_seal(struct chain_sim *s, struct tx *txs, size_t num,
+                      struct chain_block *out, struct block_exec_out *results,
+                      struct mt_diag *diag);
+
 /* Appends the witness file (docs/FORMAT.md) of a block whose parent is canonical and
  * whose parent's state is kept: the block is executed by the provable core on the
  * store, and everything it was given is recorded. The block need not be known.

@@ -84,6 +84,10 @@ mt_err metisdb_snapshot_open(struct metisdb *db, uint64_t number,
                              struct metisdb_snapshot **out, struct mt_diag *diag);
 void metisdb_snapshot_close(struct metisdb_snapshot *s);
 uint64_t metisdb_snapshot_number(const struct metisdb_snapshot *s);
+/* The canonical hash of a block as it was when the snapshot was opened: what is read with
+ * it belongs to this state, whatever was reorganised since. MT_ENOTFOUND. */
+mt_err metisdb_snapshot_hash(const struct metisdb_snapshot *s, uint64_t number,
+                             hash32 *out);
 
 /* *exists false: *out is account_empty(). storage_root is the committed one. */
 mt_err metisdb_get_account(struct metisdb_snapshot *s, const address *addr,

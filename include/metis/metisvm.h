@@ -300,6 +300,20 @@ enum vm_engine { VM_ENGINE_AUTO, VM_ENGINE_REFERENCE };
 /* "auto", "reference"; MT_EUNSUPPORTED for one this build lacks. */
 mt_err vm_engine_parse(const char *name, enum vm_engine *out);
 
+/* Precompiles that a simulation has put elsewhere: at address `at` runs the one whose
+ * place is `from`, or, with none set, no precompile at all. The last entry of an address
+ * counts; addresses that are not named keep what stands there. Only what a call finds is
+ * moved: what is warm from the start (EIP-2929) is not. */
+struct vm_move {
+    address at;
+    bool none;
+    address from;
+};
+struct vm_moves {
+    const struct vm_move *list;
+    size_t num;
+};
+
 /* What a vm runs in; all pointers must outlive it. */
 struct vm_env {
     const struct rules *rules;
@@ -308,6 +322,7 @@ struct vm_env {
     struct vm_state *state;
     const struct crypto_ops *crypto;
     const struct vm_tracer *tracer; /* NULL: none */
+    const struct vm_moves *moves;   /* NULL: every precompile at its place */
     struct arena *arena;            /* frames, memory, outputs; rewound by the caller */
     enum vm_engine engine;
 };

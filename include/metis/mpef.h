@@ -121,7 +121,9 @@ enum {
     EXEC_SKIP_EOA = 8,   /* senders with code may send */
     EXEC_SKIP_GAS_CAPS = 16, /* no EIP-7825 cap, no block gas limit */
     EXEC_SKIP_L1_FEE = 32,
-    EXEC_CALL = 63
+    EXEC_CALL = 63,
+    /* With EXEC_SKIP_FEES: code sees the block's base fees whatever the price is. */
+    EXEC_SHOW_FEES = 64
 };
 
 struct block_exec_in {
@@ -138,6 +140,8 @@ struct block_exec_in {
     enum vm_engine engine;
     const struct vm_tracer *tracer; /* NULL: none */
     uint64_t seed;                  /* keys hash tables, no effect on results */
+    const struct vm_moves *moves;   /* precompiles of a simulation; NULL: none moved */
+    const u256 *blob_base_fee;      /* of a simulation; NULL: by the header */
     /* Makes the access list (EIP-7928) also before Amsterdam, for a sidecar. */
     bool access_list;
     /* Before Byzantium a receipt holds the state root after its transaction; called with
@@ -155,6 +159,7 @@ struct tx_outcome {
     enum vm_halt halt;
     uint64_t gas_used; /* after refunds and floor, L1 extra gas included */
     uint64_t gas_refunded;
+    uint64_t gas_peak;        /* before refunds; with floor and L1 extra gas */
     slice output;             /* return or revert data; in the arena */
     struct receipt receipt;   /* complete but for nothing; logs in the arena */
     struct state_delta delta; /* of this transaction alone; in the arena */

@@ -67,6 +67,21 @@ struct stf_out {
  *   MT_ELIMIT         an arena is full */
 mt_err stf_execute(const struct stf_in *in, struct stf_out *out, struct mt_diag *diag);
 
+/* ================= a state over tries ================= */
+
+/* The state after a block as tries over a source, for roots of states that are nowhere
+ * stored. */
+struct stf_state;
+
+/* parent and its hash: the block whose state it is. Memory comes from arena, source must
+ * outlive the state. NULL when the arena is full. */
+struct stf_state *stf_state_new(const struct stf_source *source, struct arena *arena,
+                                const struct header *parent, const hash32 *parent_hash);
+
+/* Applies an ordered delta and gives the root; the next delta goes on top of it. Errors
+ * as of stf_execute; the state is then unusable. */
+mt_err stf_state_root(struct stf_state *s, const struct state_delta *delta, hash32 *out);
+
 /* ================= the file: witness and block ================= */
 
 /* A decoded file; byte strings borrow from the input, tables are in the arena. */

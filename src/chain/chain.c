@@ -362,7 +362,7 @@ static mt_err canonical_block_hash(void *ctx, uint64_t number, hash32 *out)
         *out = s->block->block.hash;
         return MT_OK;
     }
-    return metisdb_canonical_hash(s->chain->db, number, out);
+    return metisdb_snapshot_hash(s->snapshot, number, out);
 }
 
 mt_err chain_state_open(struct chain *c, uint64_t number, struct chain_state *out,
@@ -370,8 +370,13 @@ mt_err chain_state_open(struct chain *c, uint64_t number, struct chain_state *ou
 {
     *out = (struct chain_state){.chain = c};
     MT_TRY(metisdb_snapshot_open(c->db, number, &out->snapshot, diag));
-    mt_err err =
-        chain_block_by_number(c, metisdb_snapshot_number(out->snapshot), &out->block);
+    /* The snapshot itself says which block it belongs to: one that was taken off since is
+     * still there as a side block. */
+    hash32 hash;
+    mt_err err = metisdb_snapshot_hash(out->snapshot,
+                                       metisdb_snapshot_number(out->snapshot), &hash);
+    if (err == MT_OK)
+        err = chain_block_by_hash(c, &hash, &out->block);
     if (err != MT_OK) {
         metisdb_snapshot_close(out->snapshot);
         return mt_fail(diag, err, "block of the state cannot be read");

@@ -5,12 +5,13 @@
  * body.c     body rules, ommers                    execute.c  one block on a batch
  * draft.c    making a block                        import.c   importing, reorganising
  * logs.c     log search                            file.c     import, export of files
- * witness.c  witnesses for the provable core */
+ * witness.c  witnesses for the provable core       sim.c      blocks in memory only */
 #ifndef METIS_CHAIN_INT_H
 #define METIS_CHAIN_INT_H
 
 #include "metis/chain.h"
 #include "metis/codec.h"
+#include "metis/stf.h"
 
 struct chain {
     struct chain_options opt;
@@ -77,6 +78,13 @@ mt_err header_gas_limit_ok(struct chain *c, const struct header *h,
                            const struct header *parent, const struct rules *rules,
                            const struct rules *parent_rules, struct mt_diag *diag);
 
+/* ---- draft.c ---- */
+
+/* What execution gave, into the header of a block that is being made. */
+mt_err header_seal(struct header *h, const struct block *b,
+                   const struct block_exec_out *out, const hash32 *state_root,
+                   struct arena *scratch);
+
 /* ---- body.c ---- */
 
 mt_err txs_root(struct arena *scratch, const struct tx *txs, size_t num, hash32 *out);
@@ -84,6 +92,16 @@ mt_err withdrawals_root(struct arena *scratch, const struct withdrawal *w, size_
                         hash32 *out);
 /* Ommers of a proof-of-work block against its ancestors. */
 mt_err ommers_check(struct chain *c, const struct block *b, struct mt_diag *diag);
+
+/* ---- witness.c ---- */
+
+/* The store as a source of trie nodes, codes and headers; copies are made in arena. */
+struct store_source {
+    struct chain *chain;
+    struct metisdb_snapshot *snapshot;
+    struct arena *arena;
+};
+struct stf_source stf_source_of_store(struct store_source *s);
 
 /* ---- execute.c ---- */
 

@@ -124,10 +124,10 @@ const struct rules *chain_draft_rules(const struct chain_draft *d)
     return &d->x.rules;
 }
 
-static mt_err fill_results(struct chain_draft *d, const struct block *b,
-                           const struct block_exec_out *out, const hash32 *state_root)
+mt_err header_seal(struct header *h, const struct block *b,
+                   const struct block_exec_out *out, const hash32 *state_root,
+                   struct arena *scratch)
 {
-    struct header *h = &d->header;
     h->state_root = *state_root;
     h->receipts_root = out->receipts_root;
     h->gas_used = out->gas_used;
@@ -136,9 +136,9 @@ static mt_err fill_results(struct chain_draft *d, const struct block *b,
     h->block_access_list_hash = out->access_list_hash;
     memcpy(h->bloom, out->bloom, 256);
     if (h->field_num >= 17)
-        MT_TRY(withdrawals_root(&d->chain->arena, b->withdrawals, b->withdrawal_num,
+        MT_TRY(withdrawals_root(scratch, b->withdrawals, b->withdrawal_num,
                                 &h->withdrawals_root));
-    return txs_root(&d->chain->arena, b->txs, b->tx_num, &h->tx_root);
+    return txs_root(scratch, b->txs, b->tx_num, &h->tx_root);
 }
 
 static mt_err store_draft(struct chain_draft *d, struct block *b,
@@ -177,7 +177,7 @@ mt_err chain_draft_seal(struct chain_draft *d, const struct tx *const *txs, size
     MT_TRY(
         block_exec_end(d->x.exec, NULL, 0, b.withdrawals, b.withdrawal_num, &out, diag));
     MT_TRY(metisdb_apply(d->batch, d->header.number, &out.delta, &root));
-    MT_TRY(fill_results(d, &b, &out, &root));
+    MT_TRY(header_seal(&d->header, &b, &out, &root, &d->chain->arena));
     MT_TRY(store_draft(d, &b, &out));
     d->sealed = true;
     return MT_OK;

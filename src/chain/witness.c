@@ -2,13 +2,6 @@
  * recorder, so that what it will ask for is known by asking, siblings of collapsing
  * branches included. */
 #include "chain_int.h"
-#include "metis/stf.h"
-
-struct store_source {
-    struct chain *chain;
-    struct metisdb_snapshot *snapshot;
-    struct arena *arena;
-};
 
 static mt_err get_node(void *ctx, const hash32 *owner, const uint8_t *path,
                        size_t path_len, const hash32 *hash, slice *rlp)
@@ -36,6 +29,11 @@ static mt_err get_header(void *ctx, const hash32 *hash, slice *rlp)
     return buf_ok(&buf) ? MT_OK : MT_ELIMIT;
 }
 
+struct stf_source stf_source_of_store(struct store_source *s)
+{
+    return (struct stf_source){get_node, get_code, get_header, s};
+}
+
 /* The snapshot of the block's parent, which has to be canonical. */
 static mt_err open_parent(struct chain *c, slice block, struct arena *arena,
                           struct metisdb_snapshot **out, struct mt_diag *diag)
@@ -57,7 +55,7 @@ mt_err chain_witness(struct chain *c, slice block_rlp, struct buf *out,
 {
     struct arena arena, state, scratch;
     struct store_source store = {.chain = c, .arena = &state};
-    struct stf_source from = {get_node, get_code, get_header, &store};
+    struct stf_source from = stf_source_of_store(&store);
     struct stf_recorder recorder;
     struct stf_out result;
     arena_init(&arena, c->opt.block_memory_max);

@@ -130,6 +130,12 @@ mt_err metisdb_canonical_hash(struct metisdb *db, uint64_t number, hash32 *out)
     return err;
 }
 
+mt_err metisdb_snapshot_hash(const struct metisdb_snapshot *s, uint64_t number,
+                             hash32 *out)
+{
+    return canonical_get(s->db, s->txn, number, out);
+}
+
 /* ---- transactions ---- */
 
 static mt_err tx_get(struct metisdb *db, MDB_txn *txn, const hash32 *hash,

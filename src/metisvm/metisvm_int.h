@@ -418,6 +418,9 @@ enum precompile_id {
     PRE_NATIVE_TRANSFER
 };
 enum precompile_id precompile_find(const struct rules *rules, const address *addr);
+/* The same where some are moved; moves may be NULL. */
+enum precompile_id precompile_moved(const struct rules *rules,
+                                    const struct vm_moves *moves, const address *addr);
 
 /* Runs it: output in vm->ret. MT_OK with *halt SUCCESS, OUT_OF_GAS or PRECOMPILE; *gas is
  * reduced. Other errors as from the state or arena. */

@@ -64,6 +64,19 @@ enum precompile_id precompile_find(const struct rules *rules, const address *add
     }
 }
 
+enum precompile_id precompile_moved(const struct rules *rules,
+                                    const struct vm_moves *moves, const address *addr)
+{
+    if (MT_LIKELY(moves == NULL))
+        return precompile_find(rules, addr);
+    for (size_t i = moves->num; i-- > 0;) {
+        const struct vm_move *m = &moves->list[i];
+        if (address_eq(&m->at, addr))
+            return m->none ? PRE_NONE : precompile_find(rules, &m->from);
+    }
+    return precompile_find(rules, addr);
+}
+
 bool vm_is_precompile(const struct rules *rules, const address *addr)
 {
     return precompile_find(rules, addr) != PRE_NONE;

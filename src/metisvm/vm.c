@@ -324,7 +324,8 @@ int vm_enter_call(struct vm *vm, const struct vm_msg *msg, uint64_t out_off,
     bool has_code = false, cached = false;
     OP_TRY(state_find(s, &msg->caller, true, &caller));
     OP_TRY(state_find(s, &msg->to, true, &to));
-    enum precompile_id pre = precompile_find(vm->env.rules, &msg->code_from);
+    enum precompile_id pre =
+        precompile_moved(vm->env.rules, vm->env.moves, &msg->code_from);
     if (pre == PRE_NONE && next_depth(vm) <= VM_DEPTH_MAX) {
         OP_TRY(load_callee(vm, msg, &callee));
         has_code = !hash32_eq(&callee->pub.code_hash, &KECCAK_EMPTY);

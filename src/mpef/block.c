@@ -36,6 +36,8 @@ struct block_exec *block_exec_new(const struct block_exec_in *in)
     be->reader = overlay_reader(&be->overlay);
     be->state = vm_state_new(in->arena, &be->reader, in->seed);
     be->block = vm_block_of(in->header, in->rules);
+    if (in->blob_base_fee != NULL)
+        be->block.blob_base_fee = *in->blob_base_fee;
     if (be->state == NULL)
         return NULL;
     vm_state_reset(be->state, in->rules);

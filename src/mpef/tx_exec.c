@@ -34,6 +34,7 @@ struct run {
     uint64_t gas_used;
     uint64_t regular_gas, state_gas; /* for the block's limit */
     uint64_t refunded;
+    uint64_t gas_peak;
     address created; /* of a creation, also a failed one */
 };
 
@@ -50,6 +51,7 @@ mt_err exec_message(struct block_exec *be, const struct vm_msg *msg,
         .state = be->state,
         .crypto = be->in.crypto,
         .tracer = be->in.tracer,
+        .moves = be->in.moves,
         .arena = be->scratch,
         .engine = be->in.engine,
     };
@@ -217,6 +219,10 @@ static void set_prices(struct run *r)
     r->price = tx_effective_gas_price(tx, r->block.base_fee);
     r->base_fee = u256_lt(r->price, r->block.base_fee) ? r->price : r->block.base_fee;
     r->blob_price = r->block.blob_base_fee;
+    if (r->flags & EXEC_SHOW_FEES) {
+        r->block.base_fee = be->block.base_fee;
+        r->block.blob_base_fee = be->block.blob_base_fee;
+    }
     r->vm_tx = (struct vm_tx){tx->from, r->price, tx->blob_hashes, tx->blob_num};
 }
 
@@ -232,8 +238,7 @@ static mt_err buy_gas(struct run *r, const struct vm_account *sender)
     }
     if (!tx->has_to)
         r->created = vm_create_address(&tx->from, sender->nonce);
-    if (sender->nonce == UINT64_MAX)
-        return MT_OK; /* only in calls */
+    /* Only in calls can it wrap around. */
     return vm_state_set_nonce(s, &tx->from, sender->nonce + 1);
 }
 
@@ -457,6 +462,7 @@ static mt_err settle_gas(struct run *r)
     uint64_t regular = MT_MAX(used - MT_MIN(state, used), r->floor);
     int64_t counter = vm_state_refund(s);
     r->refunded = MT_MIN((uint64_t)MT_MAX(counter, 0), used / (london ? 5 : 2));
+    r->gas_peak = MT_MAX(used, r->floor) + r->l1.extra_gas;
     used = MT_MAX(used - r->refunded, r->floor);
     r->gas_used = used + r->l1.extra_gas;
     bool two = r->be->in.rules->fork >= FORK_AMSTERDAM;
@@ -559,6 +565,7 @@ static mt_err finish(struct run *r, const struct vm_result *res, struct tx_outco
         .halt = res->halt,
         .gas_used = r->gas_used,
         .gas_refunded = r->refunded,
+        .gas_peak = r->gas_peak,
     };
     uint8_t *output = arena_copy(be->arena, res->output.ptr, res->output.len);
     if (output == NULL)

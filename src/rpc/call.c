@@ -2,154 +2,10 @@
  * a block by the same executor that runs blocks. Overrides are put under it as a
  * change of the parent state. */
 #include "rpc_int.h"
-#include <stdlib.h>
 
 #define ESTIMATE_RUNS_MAX 64u
 #define TX_GAS            21000u
 #define OSAKA_TX_GAS_MAX  16777216u /* EIP-7825 */
-
-/* ---- overrides ---- */
-
-static int slot_cmp(const void *a, const void *b)
-{
-    return hash32_cmp(&((const struct slot_change *)a)->slot,
-                      &((const struct slot_change *)b)->slot);
-}
-
-static int account_cmp(const void *a, const void *b)
-{
-    return address_cmp(&((const struct account_change *)a)->addr,
-                       &((const struct account_change *)b)->addr);
-}
-
-static bool override_slots(struct call *c, size_t i, const json_t *map,
-                           struct account_change *a)
-{
-    const char *name;
-    json_t *value;
-    size_t n = json_object_size(map);
-    if (!json_is_object(map) || n > ITEMS_MAX)
-        return list_refused(c, i);
-    a->slots = arena_zalloc(c->arena, n + 1, sizeof(*a->slots));
-    if (a->slots == NULL)
-        return list_refused(c, i);
-    json_object_foreach((json_t *)(uintptr_t)map, name, value)
-    {
-        struct slot_change *s = &a->slots[a->slot_num];
-        hash32 v;
-        if (strlen(name) != 66 || hex_decode_fixed(name, s->slot.b, 32) != MT_OK) {
-            call_fail(c, RPC_PARAMS, "invalid argument %zu: bad storage key", i);
-            return false;
-        }
-        if (!val_hash(c, i, value, &v))
-            return false;
-        s->value = u256_from_hash(&v);
-        a->slot_num++;
-    }
-    qsort(a->slots, a->slot_num, sizeof(*a->slots), slot_cmp);
-    for (size_t k = 1; k < a->slot_num; k++)
-        if (hash32_eq(&a->slots[k].slot, &a->slots[k - 1].slot))
-            return list_refused(c, i);
-    return true;
-}
-
-static bool override_account(struct call *c, size_t i, const json_t *o,
-                             struct chain_state *s, struct account_change *a)
-{
-    struct account now;
-    bool exists, has_code = false;
-    mt_err err = s->reader.account(s->reader.ctx, &a->addr, &now, &exists);
-    if (err != MT_OK) {
-        call_error(c, err, NULL);
-        return false;
-    }
-    a->nonce = now.nonce;
-    a->balance = now.balance;
-    a->code_hash = now.code_hash;
-    const json_t *code = json_object_get(o, "code");
-    const json_t *state = json_object_get(o, "state");
-    const json_t *diff = json_object_get(o, "stateDiff");
-    if (json_object_get(o, "movePrecompileToAddress") != NULL) {
-        call_fail(c, RPC_UNSUPPORTED, "movePrecompileToAddress is not supported");
-        return false;
-    }
-    if (state != NULL && diff != NULL) {
-        hex_text text = address_text(&a->addr);
-        call_fail(c, RPC_PARAMS, "account %s has both 'state' and 'stateDiff'", text.s);
-        return false;
-    }
-    if (!opt_u64(c, i, o, "nonce", &a->nonce, NULL) ||
-        !opt_u256(c, i, o, "balance", &a->balance, NULL))
-        return false;
-    has_code = code != NULL && !json_is_null(code);
-    if (has_code) {
-        if (!val_data(c, i, code, &a->code))
-            return false;
-        a->flags |= CHANGE_CODE;
-        a->code_hash = keccak256(a->code.ptr, a->code.len);
-    }
-    if (state != NULL)
-        a->flags |= CHANGE_STORAGE_CLEARED;
-    if (state != NULL || diff != NULL)
-        return override_slots(c, i, state != NULL ? state : diff, a);
-    return true;
-}
-
-static bool state_overrides(struct call *c, size_t i, const json_t *map,
-                            struct chain_state *s, struct state_delta *out)
-{
-    const char *name;
-    json_t *value;
-    *out = (struct state_delta){0};
-    if (map == NULL)
-        return true;
-    size_t n = json_object_size(map);
-    if (!json_is_object(map) || n > ITEMS_MAX)
-        return list_refused(c, i);
-    out->accounts = arena_zalloc(c->arena, n + 1, sizeof(*out->accounts));
-    if (out->accounts == NULL)
-        return list_refused(c, i);
-    json_object_foreach((json_t *)(uintptr_t)map, name, value)
-    {
-        struct account_change *a = &out->accounts[out->account_num];
-        if (strlen(name) != 42 || hex_decode_fixed(name, a->addr.b, 20) != MT_OK) {
-            call_fail(c, RPC_PARAMS, "invalid argument %zu: bad address", i);
-            return false;
-        }
-        if (!override_account(c, i, value, s, a))
-            return false;
-        out->account_num++;
-    }
-    qsort(out->accounts, out->account_num, sizeof(*out->accounts), account_cmp);
-    for (size_t k = 1; k < out->account_num; k++)
-        if (address_eq(&out->accounts[k].addr, &out->accounts[k - 1].addr))
-            return list_refused(c, i);
-    return true;
-}
-
-/* Geth's names and the specification's for the same field. */
-static bool block_overrides(struct call *c, size_t i, const json_t *o, struct header *h)
-{
-    if (o == NULL)
-        return true;
-    if (!json_is_object(o)) {
-        call_fail(c, RPC_PARAMS, "invalid argument %zu: not an object", i);
-        return false;
-    }
-    const json_t *randao = json_object_get(o, "prevRandao");
-    if (randao == NULL)
-        randao = json_object_get(o, "random");
-    if (randao != NULL && !val_hash(c, i, randao, &h->mix_hash))
-        return false;
-    return opt_u64(c, i, o, "number", &h->number, NULL) &&
-           opt_u64(c, i, o, "time", &h->timestamp, NULL) &&
-           opt_u64(c, i, o, "gasLimit", &h->gas_limit, NULL) &&
-           opt_address(c, i, o, "feeRecipient", &h->coinbase, NULL) &&
-           opt_address(c, i, o, "coinbase", &h->coinbase, NULL) &&
-           opt_u256(c, i, o, "difficulty", &h->difficulty, NULL) &&
-           opt_u256(c, i, o, "baseFeePerGas", &h->base_fee, NULL) &&
-           opt_u256(c, i, o, "baseFee", &h->base_fee, NULL);
-}
 
 /* Where blocks are built here the pending block is the one that would be built now: a
  * contract that counts seconds must see the time that its transaction will. */
@@ -174,22 +30,27 @@ bool call_env_open(struct call *c, struct chain_state *s, size_t i,
 {
     const struct chain_block *b = s->block;
     u256 parent_td = u256_sub(b->total_difficulty, b->block.header.difficulty);
+    struct block_overrides o = {0};
     env->state = s;
     env->header = b->block.header;
     if (c->pending)
         move_to_next_block(c, env);
-    if (!block_overrides(c, i + 1, block, &env->header) ||
-        !state_overrides(c, i, overrides, s, &env->patch))
+    if (!block_overrides_read(c, i + 1, block, &o))
         return false;
+    block_overrides_apply(&o, &env->header);
+    env->has_blob_fee = o.has_blob_fee;
+    env->blob_fee = o.blob_fee;
     env->rules = chain_rules_at(c->rpc->opt.chain, env->header.number,
                                 env->header.timestamp, &parent_td);
-    return true;
+    return state_overrides_read(c, i, overrides, &s->reader, &env->rules,
+                                &env->overrides);
 }
 
 /* ---- running ---- */
 
-static mt_err run(struct call *c, struct call_env *env, const struct tx *tx,
-                  unsigned flags, struct tx_outcome *out, struct mt_diag *diag)
+mt_err call_env_run(struct call *c, struct call_env *env, const struct tx *tx,
+                    const struct vm_tracer *tracer, struct tx_outcome *out,
+                    struct mt_diag *diag)
 {
     struct block_exec_in in = {
         .rules = &env->rules,
@@ -198,6 +59,9 @@ static mt_err run(struct call *c, struct call_env *env, const struct tx *tx,
         .crypto = crypto_native(),
         .arena = c->arena,
         .engine = VM_ENGINE_AUTO,
+        .tracer = tracer,
+        .moves = &env->overrides.moves,
+        .blob_base_fee = env->has_blob_fee ? &env->blob_fee : NULL,
         .seed = c->start_ns,
         .should_stop = call_should_stop,
         .stop_ctx = c,
@@ -206,9 +70,9 @@ static mt_err run(struct call *c, struct call_env *env, const struct tx *tx,
     struct block_exec *be = block_exec_new(&in);
     if (be == NULL)
         return mt_fail(diag, MT_ELIMIT, "out of memory for the call");
-    if (env->patch.account_num > 0)
-        MT_TRY(block_exec_patch(be, &env->patch));
-    return block_exec_tx(be, tx, flags, out, diag);
+    if (env->overrides.patch.account_num > 0)
+        MT_TRY(block_exec_patch(be, &env->overrides.patch));
+    return block_exec_tx(be, tx, call_flags(tx) | EXEC_SKIP_L1_FEE, out, diag);
 }
 
 /* A call that names a price is held to the base fee, one that does not pays nothing. */
@@ -246,19 +110,18 @@ const char *panic_text(uint64_t code)
     }
 }
 
-/* "execution reverted" and what Error(string) or Panic(uint256) say. */
-static enum call_status fail_revert(struct call *c, slice data)
+void revert_text(slice data, char text[REVERT_TEXT_MAX])
 {
     static const uint8_t error_sel[4] = {0x08, 0xc3, 0x79, 0xa0};
     static const uint8_t panic_sel[4] = {0x4e, 0x48, 0x7b, 0x71};
-    char text[400] = "execution reverted";
+    mt_fmt(text, REVERT_TEXT_MAX, "execution reverted");
     if (data.len >= 36 && memcmp(data.ptr, panic_sel, 4) == 0) {
         u256 code = u256_load_be(data.ptr + 4);
         const char *why = u256_is_u64(code) ? panic_text(code.w[0]) : NULL;
         if (why != NULL)
-            mt_fmt(text, sizeof(text), "execution reverted: %s", why);
+            mt_fmt(text, REVERT_TEXT_MAX, "execution reverted: %s", why);
         else
-            mt_fmt(text, sizeof(text), "execution reverted: unknown panic code: %s",
+            mt_fmt(text, REVERT_TEXT_MAX, "execution reverted: unknown panic code: %s",
                    u256_hex(code).s);
     } else if (data.len >= 68 && memcmp(data.ptr, error_sel, 4) == 0) {
         uint64_t at = u256_to_u64_sat(u256_load_be(data.ptr + 4));
@@ -266,14 +129,31 @@ static enum call_status fail_revert(struct call *c, slice data)
         if (at <= room - 32) {
             uint64_t len = u256_to_u64_sat(u256_load_be(data.ptr + 4 + at));
             if (len <= room - 32 - at)
-                mt_fmt(text, sizeof(text), "execution reverted: %.*s",
+                mt_fmt(text, REVERT_TEXT_MAX, "execution reverted: %.*s",
                        (int)MT_MIN(len, 300), (const char *)data.ptr + 4 + at + 32);
         }
     }
+}
+
+static enum call_status fail_revert(struct call *c, slice data)
+{
+    char text[REVERT_TEXT_MAX];
+    revert_text(data, text);
     return call_fail_data(c, RPC_REVERT, data, text);
 }
 
-static enum call_status fail_run(struct call *c, mt_err err, const struct tx *tx,
+/* A creation answers with the code it made. */
+slice outcome_output(const struct tx_outcome *o)
+{
+    if (!o->receipt.has_contract || o->halt != VM_SUCCESS)
+        return o->output;
+    for (size_t i = 0; i < o->delta.account_num; i++)
+        if (address_eq(&o->delta.accounts[i].addr, &o->receipt.contract))
+            return o->delta.accounts[i].code;
+    return (slice){0};
+}
+
+enum call_status call_run_failed(struct call *c, mt_err err, const struct tx *tx,
                                  const struct tx_outcome *o, const struct mt_diag *diag)
 {
     if (err != MT_EINVALID_TX)
@@ -352,14 +232,15 @@ static enum call_status call_run(struct call *c, struct call_tx *t, struct chain
     uint64_t cap = c->rpc->opt.call_gas_max;
     if (!t->has_gas || (cap > 0 && t->tx.gas > cap))
         t->tx.gas = cap > 0 ? cap : UINT64_MAX / 2;
-    mt_err err = run(c, &env, &t->tx, call_flags(&t->tx) | EXEC_SKIP_L1_FEE, &o, &diag);
+    mt_err err = call_env_run(c, &env, &t->tx, NULL, &o, &diag);
     if (err == MT_ECANCELED && !c->on_reader)
         return CALL_TO_READER;
     if (err != MT_OK)
-        return fail_run(c, err, &t->tx, &o, &diag);
+        return call_run_failed(c, err, &t->tx, &o, &diag);
     if (o.halt != VM_SUCCESS)
         return fail_halt(c, &o);
-    json_hex(&c->out, o.output.ptr, o.output.len);
+    slice output = outcome_output(&o);
+    json_hex(&c->out, output.ptr, output.len);
     return CALL_DONE;
 }
 
@@ -402,7 +283,7 @@ static bool probe_gas(struct call *c, struct call_env *env, struct call_tx *t,
     struct mt_diag diag = {0};
     struct arena_mark mark = arena_mark(c->arena);
     t->tx.gas = gas;
-    mt_err err = run(c, env, &t->tx, call_flags(&t->tx) | EXEC_SKIP_L1_FEE, &o, &diag);
+    mt_err err = call_env_run(c, env, &t->tx, NULL, &o, &diag);
     *out = (struct probe){.ok = err == MT_OK && o.halt == VM_SUCCESS,
                           .halt = o.halt,
                           .gas_used = o.gas_used,
@@ -412,7 +293,7 @@ static bool probe_gas(struct call *c, struct call_env *env, struct call_tx *t,
         (o.error == TX_INTRINSIC_GAS || o.error == TX_FLOOR_GAS)) {
         out->too_low = true;
     } else if (err != MT_OK) {
-        fail_run(c, err, &t->tx, &o, &diag);
+        call_run_failed(c, err, &t->tx, &o, &diag);
         fine = false;
     } else if (last && o.halt != VM_SUCCESS && o.halt != VM_OUT_OF_GAS) {
         fail_halt(c, &o);
@@ -440,9 +321,10 @@ static bool gas_ceiling(struct call *c, struct call_env *env, struct call_tx *t,
             call_error(c, err, NULL);
             return false;
         }
-        for (size_t i = 0; i < env->patch.account_num; i++)
-            if (address_eq(&env->patch.accounts[i].addr, &tx->from))
-                a.balance = env->patch.accounts[i].balance;
+        const struct state_delta *patch = &env->overrides.patch;
+        for (size_t i = 0; i < patch->account_num; i++)
+            if (address_eq(&patch->accounts[i].addr, &tx->from))
+                a.balance = patch->accounts[i].balance;
         if (u256_lt(a.balance, tx->value)) {
             call_fail(c, RPC_SERVER, "insufficient funds for transfer");
             return false;

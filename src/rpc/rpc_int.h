@@ -14,6 +14,7 @@
 /* Error codes: X(name, code, meaning), the table of docs/RPC.md. */
 #define RPC_ERRORS(X)                                                                    \
     X(REVERT, 3, "execution reverted; data holds the revert data")                       \
+    X(SYNC_TIMEOUT, 4, "the transaction was not included in time; data holds its hash")  \
     X(PARSE, -32700, "the body is not JSON, or too deep")                                \
     X(REQUEST, -32600, "not a JSON-RPC 2.0 request; batch empty or too long")            \
     X(METHOD, -32601, "the method does not exist or is not available")                   \
@@ -23,7 +24,21 @@
     X(TIMEOUT, -32002, "the call took too long or the node is stopping")                 \
     X(TOO_LARGE, -32003, "the reply is larger than the limit")                           \
     X(UNSUPPORTED, -32004, "not supported on this node")                                 \
-    X(LIMIT, -32005, "a limit of the node is exceeded")
+    X(LIMIT, -32005, "a limit of the node is exceeded")                                  \
+    X(VM_ERROR, -32015, "simulation: a call failed otherwise than by a revert")          \
+    X(NONCE_LOW, -38010, "simulation: nonce too low")                                    \
+    X(NONCE_HIGH, -38011, "simulation: nonce too high")                                  \
+    X(FEE_CAP_LOW, -38012, "simulation: max fee below the block's base fee")             \
+    X(INTRINSIC_GAS, -38013, "simulation: not enough gas for the transaction itself")    \
+    X(FUNDS, -38014, "simulation: not enough funds for gas and value")                   \
+    X(BLOCK_GAS, -38015, "simulation: the block's gas limit is reached")                 \
+    X(BLOCK_NUMBER, -38020, "simulation: block numbers must rise")                       \
+    X(BLOCK_TIME, -38021, "simulation: timestamps must rise")                            \
+    X(MOVE_SELF, -38022, "a precompile is moved to its own address")                     \
+    X(MOVE_TWICE, -38023, "two precompiles are moved to one address")                    \
+    X(SENDER_CODE, -38024, "simulation: the sender is not an externally owned account")  \
+    X(INITCODE_SIZE, -38025, "simulation: init code too large")                          \
+    X(SIM_LIMIT, -38026, "simulation: a limit of the node is exceeded")
 
 enum rpc_code {
 #define RPC_CODE_ENUM(name, code, text) RPC_##name = (code),
@@ -223,6 +238,8 @@ enum call_status call_state(struct call *c, const struct block_arg *b,
 void wire_tx(struct json_out *j, const struct tx *tx, const struct chain_block *b,
              uint32_t idx); /* b NULL: pending */
 void wire_block(struct json_out *j, const struct chain_block *b, bool full);
+/* The same without the end of the object. */
+void wire_block_open(struct json_out *j, const struct chain_block *b, bool full);
 void wire_header(struct json_out *j, const struct header *h, const hash32 *hash);
 /* first_log: index in the block of the receipt's first log. */
 void wire_receipt(struct json_out *j, const struct chain_block *b, uint32_t idx,
@@ -241,6 +258,7 @@ struct call_tx { /* a transaction as eth_call and friends take it */
     bool has_gas, has_nonce, has_price, has_fees, has_chain_id, has_blob_fee, has_type;
 };
 bool arg_tx(struct call *c, size_t i, struct call_tx *out);
+/* The same on an object inside parameter i. */
 bool val_tx(struct call *c, size_t i, const json_t *o, struct call_tx *out);
 /* A field of an object in parameter i, left alone when absent or null; has may be
  * NULL. */
@@ -253,18 +271,66 @@ bool opt_address(struct call *c, size_t i, const json_t *o, const char *key, add
 /* Fails the call: parameter i holds a list that is none, or too long. False. */
 bool list_refused(struct call *c, size_t i);
 #define ITEMS_MAX 10000u
+/* ---- overrides.c ---- */
+
+/* Accounts as a caller wants them: changes of the state, and precompiles that are
+ * elsewhere. An account that is named is no precompile any more. */
+struct state_overrides {
+    struct state_delta patch;
+    struct vm_moves moves;
+};
+/* map: of parameter i, NULL for none; what it leaves open is read from reader. False
+ * after call_fail. */
+bool state_overrides_read(struct call *c, size_t i, const json_t *map,
+                          const struct vm_reader *reader, const struct rules *rules,
+                          struct state_overrides *out);
+
+/* A block as a caller wants it. */
+struct block_overrides {
+    bool has_number, has_time, has_gas_limit, has_coinbase, has_randao, has_difficulty,
+        has_base_fee, has_blob_fee, has_beacon_root;
+    uint64_t number, time, gas_limit;
+    address coinbase;
+    hash32 randao, beacon_root;
+    u256 difficulty, base_fee, blob_fee;
+    struct withdrawal *withdrawals;
+    size_t withdrawal_num;
+};
+/* Geth's names and the specification's for the same field. False after call_fail. */
+bool block_overrides_read(struct call *c, size_t i, const json_t *o,
+                          struct block_overrides *out);
+/* All that a header has. */
+void block_overrides_apply(const struct block_overrides *o, struct header *h);
+/* A list of withdrawals of parameter i. False after call_fail. */
+bool val_withdrawals(struct call *c, size_t i, const json_t *list,
+                     struct withdrawal **out, size_t *num);
+
 /* What a call runs in. */
 struct call_env {
     struct chain_state *state;
     struct header header; /* of the block, with overrides */
+    bool has_blob_fee;
+    u256 blob_fee;
     struct rules rules;
-    struct state_delta patch;
+    struct state_overrides overrides;
 };
 /* overrides: of accounts, parameter i; block: of the header. Either may be NULL. */
 bool call_env_open(struct call *c, struct chain_state *s, size_t i,
                    const json_t *overrides, const json_t *block, struct call_env *env);
+/* Runs a call in it, under call_flags and without the L1 data fee; tracer may be NULL. */
+mt_err call_env_run(struct call *c, struct call_env *env, const struct tx *tx,
+                    const struct vm_tracer *tracer, struct tx_outcome *out,
+                    struct mt_diag *diag);
+/* The error of a call that did not run. */
+enum call_status call_run_failed(struct call *c, mt_err err, const struct tx *tx,
+                                 const struct tx_outcome *o, const struct mt_diag *diag);
 /* EXEC_* flags that a call runs under. */
 unsigned call_flags(const struct tx *tx);
+/* "execution reverted" and what Error(string) or Panic(uint256) say. */
+#define REVERT_TEXT_MAX 400
+void revert_text(slice data, char text[REVERT_TEXT_MAX]);
+/* What a call returned; of a creation the code that it made. */
+slice outcome_output(const struct tx_outcome *o);
 /* What Solidity means by a panic code; NULL for unknown ones. */
 const char *panic_text(uint64_t code);
 /* Gas that suffices; writes no result. False after an error was written. */

@@ -177,6 +177,9 @@ static bool exec_open(struct replay *r, const struct vm_reader *reader)
         .scratch = &r->frames,
         .engine = VM_ENGINE_AUTO,
         .tracer = &t->hooks,
+        .moves = t->env != NULL ? &t->env->overrides.moves : NULL,
+        .blob_base_fee =
+            t->env != NULL && t->env->has_blob_fee ? &t->env->blob_fee : NULL,
         .seed = t->c->start_ns,
         .should_stop = trace_should_stop,
         .stop_ctx = t,
@@ -259,10 +262,11 @@ bool replay_open_call(struct replay *r, struct call *c, const struct call_env *e
     mt_err err = MT_OK;
     replay_init(r, c, &env->header, &env->rules, opt);
     r->b = NULL;
+    r->t.env = env;
     if (!exec_open(r, &env->state->reader))
         return false;
-    if (env->patch.account_num > 0)
-        err = block_exec_patch(r->t.be, &env->patch);
+    if (env->overrides.patch.account_num > 0)
+        err = block_exec_patch(r->t.be, &env->overrides.patch);
     if (err != MT_OK)
         trace_failed(&r->t, err, NULL);
     return err == MT_OK;

@@ -82,6 +82,7 @@ struct trace {
     struct vm_tracer hooks; /* all NULL while nothing is watched */
     struct block_exec *be;
     const struct rules *rules;
+    const struct call_env *env; /* of debug_traceCall; else NULL */
     const struct tx *tx;
     mt_err err; /* of a hook; stops the run */
     uint64_t deadline_ns;

@@ -240,7 +240,7 @@ static void wire_withdrawals(struct json_out *j, const struct block *b)
     json_arr_end(j);
 }
 
-void wire_block(struct json_out *j, const struct chain_block *cb, bool full)
+void wire_block_open(struct json_out *j, const struct chain_block *cb, bool full)
 {
     const struct block *b = &cb->block;
     /* A block that is only pending has no hash yet. */
@@ -265,6 +265,11 @@ void wire_block(struct json_out *j, const struct chain_block *cb, bool full)
     json_arr_end(j);
     if (b->has_withdrawals)
         wire_withdrawals(j, b);
+}
+
+void wire_block(struct json_out *j, const struct chain_block *b, bool full)
+{
+    wire_block_open(j, b, full);
     json_obj_end(j);
 }
 

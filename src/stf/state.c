@@ -157,11 +157,12 @@ static mt_err read_block_hash(void *ctx, uint64_t number, hash32 *out)
     return MT_OK;
 }
 
-mt_err stf_state_init(struct stf_state *s, const struct stf_source *source,
-                      struct arena *arena, const struct header *parent,
-                      const hash32 *parent_hash)
+struct stf_state *stf_state_new(const struct stf_source *source, struct arena *arena,
+                                const struct header *parent, const hash32 *parent_hash)
 {
-    memset(s, 0, sizeof *s);
+    struct stf_state *s = arena_zalloc(arena, 1, sizeof *s);
+    if (s == NULL)
+        return NULL;
     s->source = source;
     s->arena = arena;
     s->parent_number = parent->number;
@@ -171,9 +172,9 @@ mt_err stf_state_init(struct stf_state *s, const struct stf_source *source,
              0);
     struct stf_storage *st = open_trie(s, NULL, &parent->state_root);
     if (st == NULL)
-        return MT_ELIMIT;
+        return NULL;
     s->accounts = st->trie;
-    return MT_OK;
+    return s;
 }
 
 struct vm_reader stf_state_reader(struct stf_state *s)
@@ -201,8 +202,12 @@ static mt_err change_account(struct stf_state *s, const struct account_change *c
     struct stf_account *a;
     uint8_t rlp[TRIE_ACCOUNT_MAX];
     MT_TRY(load(s, &c->addr, &a));
-    if (c->flags & CHANGE_DELETED)
+    if (c->flags & CHANGE_DELETED) {
+        a->account = account_empty();
+        a->exists = false;
+        a->storage = NULL;
         return trie_del(s->accounts, &a->key);
+    }
     struct account new = {c->nonce, c->balance, c->code_hash, a->account.storage_root};
     if (c->flags & CHANGE_STORAGE_CLEARED) {
         a->account.storage_root = new.storage_root = KECCAK_RLP_EMPTY;
@@ -212,6 +217,8 @@ static mt_err change_account(struct stf_state *s, const struct account_change *c
         MT_TRY(storage_of(s, a));
         MT_TRY(change_slots(a->storage->trie, c, &new.storage_root));
     }
+    a->account = new;
+    a->exists = true;
     return trie_put(s->accounts, &a->key, trie_account_encode(&new, rlp));
 }
 

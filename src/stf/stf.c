@@ -83,10 +83,10 @@ mt_err stf_execute(const struct stf_in *in, struct stf_out *out, struct mt_diag 
     MT_TRY(stf_check_header(&b.header, &parent, &rules, &parent_rules, diag));
     MT_TRY(stf_check_body(&b, &rules, in->arena, diag));
     MT_TRY(recover_senders(in, &b, diag));
-    struct stf_state *state = arena_zalloc(in->state, 1, sizeof *state);
+    struct stf_state *state =
+        stf_state_new(in->source, in->state, &parent, &b.header.parent_hash);
     if (state == NULL)
         return mt_fail(diag, MT_ELIMIT, "state memory is exhausted");
-    MT_TRY(stf_state_init(state, in->source, in->state, &parent, &b.header.parent_hash));
     struct vm_reader reader = stf_state_reader(state);
     mt_err err = execute(in, &b, &rules, &reader, &result, diag);
     if (err == MT_OK && state->failed == MT_OK)

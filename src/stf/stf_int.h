@@ -27,12 +27,7 @@ struct stf_state {
     struct mt_diag diag;
 };
 
-mt_err stf_state_init(struct stf_state *s, const struct stf_source *source,
-                      struct arena *arena, const struct header *parent,
-                      const hash32 *parent_hash);
 struct vm_reader stf_state_reader(struct stf_state *s);
-/* The root after an ordered delta. */
-mt_err stf_state_root(struct stf_state *s, const struct state_delta *delta, hash32 *out);
 
 /* ---- check.c ---- */
 
