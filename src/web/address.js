@@ -11,6 +11,9 @@ import { NAMES } from './signatures.js'
 const LOG_BLOCKS = 1000
 const LOGS_MAX = 20
 const POOL_MAX = 25
+const TX_BLOCKS = 50
+const TXS_LOOKED_AT = 2000
+const TXS_MAX = 25
 
 const ok = (x) => (x instanceof Error ? null : x)
 
@@ -48,19 +51,30 @@ function poolCard(content) {
   return card(`Waiting in the pool (${num(all.length)})`, txTable(h('tbody', null, all.slice(0, POOL_MAX).map((t) => txRow(t, null)))))
 }
 
-// Where the node indexes by address (ots), the last transactions.
-function historyCard(found) {
-  if (!found?.txs) return null
-  if (found.txs.length === 0) return card('Transactions', empty('None sent or received.'))
-  return card('Last transactions', txTable(h('tbody', null, found.txs.map((t, i) => txRow(t, found.receipts[i])))))
+// There is no index of transactions by address: the last blocks are looked through, fewer of
+// them where they are full.
+async function recentCard(client, address, head) {
+  const numbers = []
+  for (let n = head; n >= 0 && numbers.length < TX_BLOCKS; n--) numbers.push(`0x${n.toString(16)}`)
+  const counts = await client.batch(numbers.map((n) => ['eth_getBlockTransactionCountByNumber', [n]]))
+  let sum = 0
+  const end = counts.findIndex((c) => c instanceof Error || (sum += Number(c)) > TXS_LOOKED_AT)
+  const seen = numbers.slice(0, end < 0 ? numbers.length : Math.max(1, end))
+  const blocks = await client.batch(seen.filter((n, i) => Number(counts[i]) > 0).map((n) => ['eth_getBlockByNumber', [n, true]]))
+  const mine = blocks.flatMap((b) => b?.transactions?.toReversed() ?? [])
+    .filter((t) => t.from.toLowerCase() === address || t.to?.toLowerCase() === address).slice(0, TXS_MAX)
+  const receipts = await client.batch(mine.map((t) => ['eth_getTransactionReceipt', [t.hash]]))
+  const title = `Transactions of the last ${num(seen.length)} blocks`
+  if (mine.length === 0) return card(title, empty('None was sent or received.'))
+  return card(title, txTable(h('tbody', null, mine.map((t, i) => txRow(t, ok(receipts[i]), true))), true),
+    mine.length === TXS_MAX && h('p', { class: 'note' }, `the last ${TXS_MAX}`))
 }
 
 export async function addressView({ client }, text) {
   const address = text.toLowerCase()
-  const [balance, nonce, code, head, content, found] = (await client.batch([
+  const [balance, nonce, code, head, content] = (await client.batch([
     ['eth_getBalance', [address, 'latest']], ['eth_getTransactionCount', [address, 'latest']],
-    ['eth_getCode', [address, 'latest']], ['eth_blockNumber'], ['txpool_contentFrom', [address]],
-    ['ots_searchTransactionsBefore', [address, 0, 25]]])).map(ok)
+    ['eth_getCode', [address, 'latest']], ['eth_blockNumber'], ['txpool_contentFrom', [address]]])).map(ok)
   if (balance === null) throw new Error('the node did not tell the balance')
   const delegate = delegateOf(code ?? '0x')
   const contract = code && code !== '0x' && !delegate
@@ -76,7 +90,7 @@ export async function addressView({ client }, text) {
       ['Code', contract && data(code, 'code')],
     ])),
     contract && tokenCard(await tokenOf(client, address).catch(() => null)),
-    poolCard(content), historyCard(found),
+    poolCard(content), await recentCard(client, address, Number(head)).catch((e) => card('Transactions', failure(e))),
     (contract || delegate) && (await logsCard(client, address, Number(head))))
   return { root, title: `${kind} ${addr(address).slice(0, 10)}` }
 }

@@ -1,7 +1,7 @@
 // One block: its header and its transactions, a page of them at a time.
 import { h, clean } from './dom.js'
 import { num, gwei, big, coin, printable } from './format.js'
-import { addressLink, hashLink, hashText, facts, heading, gasOf, moment, card, raw, empty, badge,
+import { addressLink, blockLink, hashLink, hashText, facts, heading, gasOf, moment, card, raw, empty, badge,
   failure, data } from './parts.js'
 import { decodeCall } from './abi.js'
 
@@ -14,10 +14,11 @@ export const methodOf = (tx) => {
   return decodeCall(tx.input)?.name ?? tx.input.slice(0, 10)
 }
 
-export function txRow(tx, receipt) {
+// The first column is the place in the block, or the block where a list goes over several.
+export function txRow(tx, receipt, several) {
   const failed = receipt?.status === '0x0'
   return h('tr', null,
-    h('td', { class: 'n' }, tx.transactionIndex ? num(Number(tx.transactionIndex)) : '–'),
+    h('td', { class: 'n' }, several ? blockLink(tx.blockNumber) : tx.transactionIndex ? num(Number(tx.transactionIndex)) : '–'),
     h('td', null, hashLink('tx', tx.hash)),
     h('td', null, receipt?.status ? badge(failed ? 'bad' : 'good', failed ? 'failed' : 'ok') : '–'),
     h('td', null, h('code', null, clean(methodOf(tx), 32))),
@@ -27,8 +28,8 @@ export function txRow(tx, receipt) {
     h('td', { class: 'n wide-only' }, receipt ? num(big(receipt.gasUsed)) : '–'))
 }
 
-export const txTable = (body) => h('div', { class: 'scroll' }, h('table', { class: 'list' }, h('thead', null, h('tr', null,
-  h('th', { scope: 'col', class: 'n' }, 'No'), h('th', { scope: 'col' }, 'Hash'), h('th', { scope: 'col' }, 'Status'),
+export const txTable = (body, several) => h('div', { class: 'scroll' }, h('table', { class: 'list' }, h('thead', null, h('tr', null,
+  h('th', { scope: 'col', class: 'n' }, several ? 'Block' : 'No'), h('th', { scope: 'col' }, 'Hash'), h('th', { scope: 'col' }, 'Status'),
   h('th', { scope: 'col' }, 'Method'), h('th', { scope: 'col', class: 'wide-only' }, 'From'), h('th', { scope: 'col' }, 'To'),
   h('th', { scope: 'col', class: 'n' }, 'Value'), h('th', { scope: 'col', class: 'n wide-only' }, 'Gas used'))), body))
 

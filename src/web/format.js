@@ -6,6 +6,7 @@ const whole = new Intl.NumberFormat('en-US')
 export const COIN = 'METIS'
 
 export const num = (n) => whole.format(n)
+export const UINT_MAX = 2n ** 256n - 1n // how contracts say "without limit"
 export const big = (hex) => BigInt(hex ?? 0)
 
 // 1234567 -> "1.23 M"; three digits that count.
@@ -50,7 +51,10 @@ export function short(value, decimals, digits = 6) {
   return fixed(v / step, digits)
 }
 
-export const coin = (wei) => `${short(wei, 18)} ${COIN}`
+export const coin = (wei) => {
+  const v = BigInt(wei)
+  return v > 0n && v < 1000000n ? `${num(v)} wei` : `${short(v, 18)} ${COIN}`
+}
 export const coinExact = (wei) => `${fixed(wei, 18)} ${COIN}`
 // Prices of gas; the small ones of quiet networks in wei.
 export const gwei = (wei) => (BigInt(wei) < 1000000n ? `${num(BigInt(wei))} wei` : `${short(wei, 9, 4)} gwei`)

@@ -136,7 +136,7 @@ export function homeView({ chain, status }) {
   const plots = [new Plot(chain.rates, 'blocks', 'Block rate', 'blocks/s'),
     new Plot(chain.rates, 'gas', 'Gas', 'gas/s'), new Plot(chain.rates, 'txs', 'Transactions', 'tx/s')]
   const list = blockList(chain)
-  const pool = pairs('Pool', [['pending', 'Pending'], ['queued', 'Queued'], ['-'], ['max', 'Room for']])
+  const pool = pairs('Pool', [['pending', 'Pending'], ['queued', 'Queued'], ['-'], ['max', 'Limit']])
   const db = pairs('Database', [['size', 'Size'], ['free', 'Free inside'], ['-'], ['cap', 'Cap'], ['state', 'State kept']])
   const node = pairs('Node', [['role', 'Role'], ['up', 'Running for'], ['memory', 'Memory'],
     ['connections', 'Connections'], ['jobs', 'Executor jobs']])

@@ -1,6 +1,6 @@
 // Pieces that every view is made of.
 import { h, clean, icon } from './dom.js'
-import { addr, cut, num, percent, age, time } from './format.js'
+import { addr, cut, num, percent, age, time, UINT_MAX } from './format.js'
 import { NAMES } from './signatures.js'
 
 export const link = (href, text, props) => h('a', { href, ...props }, text)
@@ -100,7 +100,7 @@ export function value(v, type) {
       h('li', null, x.name && h('span', { class: 'key' }, clean(x.name), ' '), value(x.value, x.type))))
   }
   if (type === 'address') return addressLink(v)
-  if (typeof v === 'bigint') return h('span', { class: 'n' }, num(v))
+  if (typeof v === 'bigint') return h('span', { class: 'n' }, v === UINT_MAX ? '2^256 − 1' : num(v))
   if (type === 'string') return h('q', null, clean(v, 400))
   if (type === 'bytes') return data(v, 'bytes')
   return h('span', { class: 'mono' }, String(v))

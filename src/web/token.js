@@ -1,6 +1,6 @@
 // What a contract says of itself as a token. Its words are untrusted: kept short and clean.
 import { clean, Cache } from './dom.js'
-import { fixed } from './format.js'
+import { fixed, UINT_MAX } from './format.js'
 import { decodeString, decode } from './abi.js'
 
 const SYMBOL = '0x95d89b41'
@@ -37,5 +37,6 @@ export async function tokenOf(client, address) {
 // An amount of it as its owner reads it: "12.5 TST"; null when it has no decimals.
 export function amountOf(token, amount) {
   if (!token || token.decimals === null) return null
+  if (amount === UINT_MAX) return `unlimited ${token.symbol ?? ''}`.trim()
   return `${fixed(amount, token.decimals)} ${token.symbol ?? ''}`.trim()
 }

@@ -38,9 +38,9 @@ function detailsOf(frame) {
   const revert = frame.error && decodeRevert(frame.output)
   return h('div', { class: 'frame-more' },
     call ? args(call.args) : h('dl', { class: 'args' }, h('div', null, h('dt', null, 'input'), h('dd', null, data(frame.input, 'input')))),
-    revert && args(revert.args),
     h('dl', { class: 'args' },
-      h('div', null, h('dt', null, 'from'), h('dd', null, addressLink(frame.from))),
+      revert && h('div', null, h('dt', null, 'error'), h('dd', null, clean(revert.text, 400), args(revert.args))),
+      h('div', null, h('dt', null, 'caller'), h('dd', null, addressLink(frame.from))),
       frame.output && !frame.error && h('div', null, h('dt', null, 'output'), h('dd', null, data(frame.output, 'output'))),
       h('div', null, h('dt', null, 'gas'), h('dd', { class: 'n' }, `${num(big(frame.gasUsed))} of ${num(big(frame.gas))}`))))
 }

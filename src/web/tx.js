@@ -87,7 +87,7 @@ function reasonRow(trace) {
   const revert = decodeRevert(trace.output)
   if (!revert) return h('span', { class: 'bad-text' }, clean(trace.error, 200))
   return h('div', null, h('span', { class: 'bad-text' }, clean(revert.text, 400)), ' ',
-    h('span', { class: 'faint' }, clean(revert.name)), args(revert.args))
+    revert.name !== revert.text && h('span', { class: 'faint' }, clean(revert.name)), args(revert.args))
 }
 
 async function missing(client, hash) {

@@ -18,6 +18,10 @@ const revertsCode = () => {
   return `0x66${runtime}5f5260076019f3`
 }
 
+// Calls the identity precompile 250 times: a counter, STATICCALL(gas, 4, 0, 0, 0, 0), a jump.
+const MANY_CALLS_AT = '0x00000000000000000000000000000000000ca115'
+const MANY_CALLS = '0x60fa5b5f5f5f5f60045afa50600190038060025700'
+
 export function sender(http, from) {
   const send = async (tx) => {
     const hash = await rpc(http, 'eth_sendTransaction', [{ from, gas: '0x4c4b40', ...tx }])
@@ -58,6 +62,8 @@ export async function populate(http) {
   out.liquidity = await router.call('addLiquidityETH', [out.token.address, ethers.parseEther('1000'), 0, 0, from, late], hex(ethers.parseEther('10')))
   out.swap = await router.call('swapExactTokensForETH', [ethers.parseEther('5'), 0, [out.token.address, out.weth.address], from, late])
   out.refused = await out.token.call('transferFrom', [friend, from, million])
+  await rpc(http, 'anvil_setCode', [MANY_CALLS_AT, MANY_CALLS])
+  out.many = await me.send({ to: MANY_CALLS_AT })
   const reverts = await me.send({ data: revertsCode() })
   const reason = new ethers.Interface(['error Error(string)']).encodeErrorResult('Error', [EVIL_REASON])
   out.reverted = await me.send({ to: reverts.contractAddress, data: reason })

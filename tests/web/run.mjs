@@ -1,5 +1,6 @@
 // The web page in headless Chromium against a dev node:
 //   node tests/web/run.mjs [--bin build/metisd] [--chromium /usr/bin/chromium]
+//     [--seed S]      of the random values that are decoded
 //     [--shots DIR]   also writes screenshots, wide and narrow, light and dark
 // What the page must show is computed here by ethers from the node's replies, not taken
 // from the page's own code.
@@ -13,12 +14,13 @@ import { chromium } from 'playwright-core'
 import { counter, options, rpc, sleep, startMetisd, tempDir } from '../lib/metisd.mjs'
 import { ethers, populate, sender, EVIL_NAME, EVIL_REASON } from './chain.mjs'
 import { contrastProblems, focusProblems } from './inspect.mjs'
+import { testDecoding } from './decode.mjs'
 
-const opt = options({ bin: 'build/metisd', chromium: '/usr/bin/chromium', shots: '' })
+const opt = options({ bin: 'build/metisd', chromium: '/usr/bin/chromium', shots: '', seed: String(Date.now()) })
 const ASSETS_MAX = 120 * 1024
 const here = dirname(fileURLToPath(import.meta.url))
 const count = counter()
-const ok = (name, f) => count.check(name, f, 30000)
+const ok = (name, f) => count.check(name, f, 120000)
 
 function get(url, headers = {}) {
   return new Promise((resolve, reject) => {
@@ -32,7 +34,7 @@ function get(url, headers = {}) {
   })
 }
 
-async function until(what, f, timeoutMs = 15000) {
+async function until(what, f, timeoutMs = 40000) {
   const end = Date.now() + timeoutMs
   let last
   while (Date.now() < end) {
@@ -216,6 +218,25 @@ async function testSearch() {
     await until('next', async () => (await text('h1')) === `Block ${Number(block.number)}`)
     assert.equal(await page.locator('table.list tbody tr').count(), block.transactions.length)
   })
+  await ok('a block of many transactions has pages', async () => {
+    await rpc(http, 'evm_setAutomine', [false])
+    for (let i = 0; i < 60; i++)
+      await rpc(http, 'eth_sendTransaction', [{ from: made.from, to: made.friend, value: '0x1' }])
+    await rpc(http, 'evm_mine')
+    await rpc(http, 'evm_setAutomine', [true])
+    const big = await rpc(http, 'eth_getBlockByNumber', ['latest', false])
+    assert.equal(big.transactions.length, 60)
+    await open(`#/block/${big.hash}`)
+    const rows = page.locator('table.list tbody tr')
+    const hashes = () => rows.locator('td:nth-child(2) a').evaluateAll((all) => all.map((a) => a.hash.slice(5)))
+    assert.deepEqual(await hashes(), big.transactions.slice(0, 25))
+    await page.getByRole('button', { name: 'Later' }).click()
+    await until('second page', async () => (await text('.pager')).includes('26–50 of 60'))
+    await page.getByRole('button', { name: 'Later' }).click()
+    await until('last page', async () => (await rows.count()) === 10)
+    assert.deepEqual(await hashes(), big.transactions.slice(50))
+    assert.ok(await page.getByRole('button', { name: 'Later' }).isDisabled())
+  })
   await ok('search: transaction and address', async () => {
     await search(made.transfer.transactionHash)
     await until('tx', async () => (await hashNow()) === `#/tx/${made.transfer.transactionHash}` && (await text('h1')).startsWith('Transaction'))
@@ -225,6 +246,21 @@ async function testSearch() {
     assert.equal((await fact('Address')).trim(), ethers.getAddress(made.friend))
     const balance = await rpc(http, 'eth_getBalance', [made.friend, 'latest'])
     assert.equal((await fact('Balance')).replace(/,/g, ''), `${ethers.formatEther(balance).replace(/\.0$/, '')} METIS`)
+  })
+  await ok('the last transactions of an address', async () => {
+    for (let i = 0; i < 3; i++) await made.token.call('transfer', [made.friend, 1n])
+    await open(`#/address/${made.token.address}`)
+    const want = []
+    const head = await headNow()
+    for (let n = head; n > head - 50 && n >= 0; n--) {
+      const b = await rpc(http, 'eth_getBlockByNumber', [ethers.toQuantity(n), true])
+      want.push(...b.transactions.reverse().filter((t) => t.to === made.token.address).map((t) => t.hash))
+    }
+    assert.ok(want.length >= 3)
+    const list = page.getByRole('region', { name: /^Transactions of the last/ })
+    assert.deepEqual(await list.locator('td:nth-child(2) a').evaluateAll((all) => all.map((x) => x.hash.slice(5))), want)
+    await open(`#/address/${made.friend}`)
+    assert.equal(await list.locator('tbody tr').count(), 25)
   })
   await ok('search: what is not there and what is not anything', async () => {
     await search(ethers.id('nothing'))
@@ -258,6 +294,13 @@ async function testTx() {
     for (const name of ['amount0In', 'amount1In', 'amount0Out', 'amount1Out'])
       assert.ok(logs[at].replace(/,/g, '').match(new RegExp(`${name} uint256\\s+${swap.args[name]}\\b`)), name)
   })
+  await ok('an approval without limit', async () => {
+    const approval = (await rpc(http, 'eth_getLogs', [{ address: made.token.address, fromBlock: '0x0',
+      topics: [ethers.id('Approval(address,address,uint256)')] }]))[0]
+    assert.equal(BigInt(approval.data), ethers.MaxUint256)
+    await open(`#/tx/${approval.transactionHash}`)
+    assert.match(await text('.log'), /^Approval\s+ERC-20\s+unlimited TST[\s\S]*value uint256\s+2\^256 − 1/)
+  })
   await ok('the L1 data fee', async () => {
     const oracle = '0x420000000000000000000000000000000000000F'
     const base = await rpc(http, 'eth_getStorageAt', [oracle, '0x2', 'latest'])
@@ -280,6 +323,20 @@ async function testTx() {
     assert.match(await text('[role=treeitem]'), /addLiquidityETH\(token: 0x/)
     await page.getByRole('button', { name: 'Close all' }).click()
     assert.equal(await page.locator('[role=treeitem]:visible').count(), 1)
+  })
+  await ok('a trace of many calls is shown a part at a time', async () => {
+    await open(`#/tx/${made.many.transactionHash}`)
+    const { calls } = await rpc(http, 'debug_traceTransaction', [made.many.transactionHash, { tracer: 'callTracer' }])
+    const items = page.locator('[role=treeitem][aria-level="2"]:not(.more):visible')
+    assert.equal(calls.length, 250)
+    assert.equal(await items.count(), 100)
+    await page.locator('.more').click()
+    assert.equal(await items.count(), 200)
+    assert.match(await text('.more'), /^50 more of 50$/)
+    await page.locator('.more').focus()
+    await page.keyboard.press('Enter')
+    assert.equal(await items.count(), 250)
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-level')), '2')
   })
   await ok('a known custom error, a revert text', async () => {
     await open(`#/tx/${made.refused.transactionHash}`)
@@ -387,10 +444,10 @@ async function testLooks() {
     })
   }
   await ok('no horizontal scrolling from 360 to 1920 px', async () => {
-    for (const width of [360, 390, 768, 1024, 1440, 1920]) {
-      await page.setViewportSize({ width, height: 800 })
-      for (const route of routes()) {
-        await open(route)
+    for (const route of routes()) {
+      await open(route)
+      for (const width of [360, 390, 768, 1024, 1440, 1920]) {
+        await page.setViewportSize({ width, height: 800 })
         const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
         assert.ok(over <= 0, `${route} at ${width} px: ${over} px too wide`)
       }
@@ -409,6 +466,21 @@ async function testLooks() {
   }
 }
 
+async function testOther() {
+  await ok('the other network has a page of its own', async () => {
+    await page.goto(`${http}/`)
+    await page.getByRole('region', { name: 'Networks' }).getByRole('link', { name: 'hyperion-dev' }).click()
+    await until('its name', async () => (await text('#network')) === 'hyperion-dev')
+    const there = node.networks[1].http
+    await until('its head', async () => (await headShown()) === Number(await rpc(there, 'eth_blockNumber')))
+    const [from, to] = await rpc(there, 'eth_accounts')
+    const receipt = await sender(there, from).send({ to, value: '0x1' })
+    await page.goto(`${there}/#/tx/${receipt.transactionHash}`)
+    await until('its transaction', async () => (await page.locator('.title .badge').count()) === 1)
+    assert.equal(await page.locator('dt', { hasText: 'Of which L1 data' }).count(), 0)
+  })
+}
+
 // ---- restart of the node ----
 
 async function testReconnect() {
@@ -424,7 +496,7 @@ async function testReconnect() {
     await sleep(1500)
     const port = new URL(http).port
     node = await startMetisd(opt.bin, ['dev', '--network', 'andromeda-dev', '--rpc.port', port, '--datadir', datadir])
-    await until('live', async () => (await text('#state-text')) === 'Live', 20000)
+    await until('live', async () => (await text('#state-text')) === 'Live')
     assert.ok(!(await page.locator('#notice').isVisible()))
     await me.send({ to: made.friend, value: '0x1' })
     await until('head moves', async () => (await headShown()) === before + 1)
@@ -446,9 +518,11 @@ const context = await chromium.launchPersistentContext(tempDir(), { executablePa
   viewport: { width: 1280, height: 800 },
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'] })
-context.setDefaultTimeout(10000)
+context.setDefaultTimeout(40000)
 const page = await context.newPage()
 let offline = false // a connection that is refused is then no surprise
+const hosts = node.networks.map((n) => new URL(n.http).host)
+const ours = (url) => hosts.includes(new URL(url).host) || url === 'about:blank'
 const noise = []
 const foreign = []
 page.on('console', (m) => {
@@ -459,10 +533,10 @@ page.on('console', (m) => {
 })
 page.on('pageerror', (e) => noise.push(e.message))
 page.on('request', (r) => {
-  if (new URL(r.url()).host !== new URL(http).host) foreign.push(r.url())
+  if (!ours(r.url())) foreign.push(r.url())
 })
 page.on('websocket', (w) => {
-  if (new URL(w.url()).host !== new URL(http).host) foreign.push(w.url())
+  if (!ours(w.url())) foreign.push(w.url())
 })
 const stopping = () => node.child.killed || node.child.exitCode !== null
 
@@ -471,6 +545,8 @@ await testSearch()
 await testTx()
 await testKeyboard()
 await testLooks()
+await testDecoding(page, ok, opt.seed)
+await testOther()
 await testReconnect()
 await ok('nothing in the console, no request to another host', async () => {
   assert.deepEqual(noise, [])
