@@ -10,6 +10,7 @@ BEGIN {
     for (i = 1; i <= n; i++) rank[names[i]] = i
     rank["trie"] = rank["metisdb"] # the trie is a part of metisdb with a header of its own
     rank["sequencer"] = rank["consensus"] # its driver, likewise
+    rank["http_client"] = rank["net"]
     rank["tools"] = n + 1
 }
 FNR == 1 {

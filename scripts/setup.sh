@@ -7,7 +7,8 @@
 
 BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build ccache pkg-config git ca-certificates
     openssl libuv1-dev liblmdb-dev libsecp256k1-dev libssl-dev libgmp-dev
-    libjansson-dev libhttp-parser-dev libwslay-dev libinih-dev zlib1g-dev
+    libjansson-dev libhttp-parser-dev libwslay-dev libcurl4-openssl-dev libinih-dev
+    zlib1g-dev
     gcc-riscv64-unknown-elf)
 TEST_PACKAGES=(zstd clang-14 clang-format-14 libclang-rt-14-dev libcriterion-dev curl
     util-linux procps qemu-user chromium fonts-dejavu-core)

@@ -128,6 +128,21 @@ mt_err chain_import(struct chain *c, slice rlp, enum import_status *status,
  * suites that want the exact reason ("" when none). */
 const char *chain_last_block_error(const struct chain *c);
 
+/* What executing the last block gave that chain_import refused for its results: for a
+ * report of where two nodes part. */
+struct chain_mismatch {
+    struct chain_block
+        *block; /* the block with the receipts of this node; the caller's */
+    hash32 state_root, receipts_root; /* of this node; the block's are in its header */
+    uint64_t gas_used;
+};
+/* False when the last refusal had another reason, or after it was taken. */
+bool chain_take_mismatch(struct chain *c, struct chain_mismatch *out);
+
+/* Executing a block ends early with MT_ECANCELED when fn says so; asked often, on the
+ * executor thread. Before the executor starts. */
+void chain_set_stop(struct chain *c, bool (*fn)(void *ctx), void *ctx);
+
 /* Makes a known block the head: rewinds to the common ancestor, executes the branch. */
 mt_err chain_set_canonical(struct chain *c, const hash32 *hash, struct mt_diag *diag);
 

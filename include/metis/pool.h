@@ -30,7 +30,8 @@
     X(STATE, "state of the head is not available")                                       \
     X(EVICTED, "evicted: pool full, fee below others")                                   \
     X(REPLACED, "replaced by a transaction with a higher fee")                           \
-    X(EXPIRED, "dropped: waited too long in the queue")
+    X(EXPIRED, "dropped: waited too long in the queue")                                  \
+    X(UPSTREAM, "refused by the followed node")
 
 enum pool_reason {
 #define POOL_REASON_ENUM(id, text) POOL_##id,

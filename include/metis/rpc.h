@@ -62,6 +62,10 @@ struct rpc_options {
     unsigned filters_max;     /* installed filters */
     uint64_t filter_idle_ms;  /* a filter not asked for this long is removed */
     unsigned metric_net;
+    /* A node that follows another: transactions that its own pool took go there as well.
+     * done runs once with POOL_OK or the other node's refusal. NULL: they stay here. */
+    void (*forward)(void *ctx, slice raw, pool_done_fn *done, void *done_ctx);
+    void *forward_ctx;
     /* GET paths (health, metrics) for the server's on_get; may be NULL. */
     bool (*on_get)(void *ctx, slice path, unsigned *status, const char **content_type,
                    struct buf *body);
@@ -88,6 +92,17 @@ void rpc_update(struct rpc *r, const struct chain_update *u);
 /* From the pool's on_pending: pushes newPendingTransactions. */
 void rpc_pending(struct rpc *r, struct pool_tx *tx);
 
+/* A few times a second: ends waits whose time is over. */
+void rpc_tick(struct rpc *r, uint64_t now_ns);
+
+/* Progress of a node that follows another one, as eth_syncing tells it; a change of
+ * syncing goes to the subscribers. False as long as it was never called. */
+struct rpc_sync {
+    bool syncing;
+    uint64_t starting, current, highest;
+};
+void rpc_sync(struct rpc *r, const struct rpc_sync *sync);
+
 /* Refuses new calls from now on; reader calls end soon with an error. */
 void rpc_stop(struct rpc *r);
 /* No call is under way on readers, pool or executor. */
@@ -100,6 +115,10 @@ void rpc_free(struct rpc *r);
  * when done is called (once, maybe before return). */
 typedef void rpc_done_fn(void *ctx, struct buf *reply);
 void rpc_handle(struct rpc *r, slice body, rpc_done_fn *done, void *ctx);
+
+/* What eth_getBlockReceipts answers for a block, for reports; also of one that is not in
+ * the chain. Any thread. */
+void rpc_write_receipts(const struct chain_block *b, struct buf *out);
 
 /* docs/RPC.md from the table. */
 void rpc_write_docs(struct buf *out);

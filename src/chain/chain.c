@@ -25,6 +25,21 @@ const char *chain_last_block_error(const struct chain *c)
     return c->block_error;
 }
 
+bool chain_take_mismatch(struct chain *c, struct chain_mismatch *out)
+{
+    bool has = c->has_mismatch;
+    if (has)
+        *out = c->mismatch;
+    c->has_mismatch = false;
+    return has;
+}
+
+void chain_set_stop(struct chain *c, bool (*fn)(void *ctx), void *ctx)
+{
+    c->should_stop = fn;
+    c->stop_ctx = ctx;
+}
+
 struct rules chain_rules_at(const struct chain *c, uint64_t number, uint64_t timestamp,
                             const u256 *parent_td)
 {
@@ -268,6 +283,8 @@ void chain_close(struct chain *c)
     if (c == NULL)
         return;
     MT_ASSERT(c->draft == NULL);
+    if (c->has_mismatch)
+        chain_block_drop(c->mismatch.block);
     head_view_drop(c->view);
     ref_cache_free(c->cache);
     arena_fini(&c->arena);

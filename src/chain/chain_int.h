@@ -25,6 +25,10 @@ struct chain {
     struct arena scratch;      /* of the call in work: frames and EVM memory */
     const char *block_error;   /* fixture name of the last invalid block, "" when none */
     struct chain_draft *draft; /* the one open, or NULL */
+    bool has_mismatch;
+    struct chain_mismatch mismatch;
+    bool (*should_stop)(void *ctx); /* may be NULL */
+    void *stop_ctx;
 };
 
 /* Records why a block is invalid (name as in the public fixtures) and returns

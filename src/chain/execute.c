@@ -60,6 +60,8 @@ mt_err execution_begin(struct execution *x, struct chain *c, struct metisdb_batc
         .seed = clock_mono_ns(),
         .root = rules->fork < FORK_BYZANTIUM ? intermediate_root : NULL,
         .root_ctx = x,
+        .should_stop = c->should_stop,
+        .stop_ctx = c->stop_ctx,
     };
     x->exec = block_exec_new(&in);
     if (x->exec == NULL)
@@ -116,6 +118,22 @@ static mt_err store(struct chain *c, struct metisdb_batch *batch, const struct b
     return MT_OK;
 }
 
+/* Keeps what this node made of a block whose results are not its header's. */
+static void note_mismatch(struct chain *c, const struct block *b,
+                          const struct block_exec_out *out, const hash32 *root, u256 td)
+{
+    struct block_record rec;
+    struct chain_block *v;
+    if (chain_record_of_block(b, out->receipts, out->receipt_num, td, &c->arena, &rec) !=
+            MT_OK ||
+        chain_block_of_record(&rec, false, &v) != MT_OK)
+        return; /* memory is out: the refusal itself is what matters */
+    if (c->has_mismatch)
+        chain_block_drop(c->mismatch.block);
+    c->has_mismatch = true;
+    c->mismatch = (struct chain_mismatch){v, *root, out->receipts_root, out->gas_used};
+}
+
 mt_err execute_and_store(struct chain *c, struct metisdb_batch *batch, struct block *b,
                          const struct rules *rules, u256 total_difficulty,
                          struct chain_block **value, struct mt_diag *diag)
@@ -131,10 +149,14 @@ mt_err execute_and_store(struct chain *c, struct metisdb_batch *batch, struct bl
     if (err == MT_EINVALID_BLOCK)
         c->block_error = block_exec_error_names(x.exec);
     MT_TRY(err);
-    MT_TRY(compare(c, &b->header, rules, &out, diag));
     MT_TRY(metisdb_apply(batch, b->header.number, &out.delta, &root));
-    if (!hash32_eq(&root, &b->header.state_root))
-        return block_invalid(c, "INVALID_STATE_ROOT", diag, "state root %s, executed %s",
-                             hash32_text(&b->header.state_root).s, hash32_text(&root).s);
+    err = compare(c, &b->header, rules, &out, diag);
+    if (err == MT_OK && !hash32_eq(&root, &b->header.state_root))
+        err = block_invalid(c, "INVALID_STATE_ROOT", diag, "state root %s, executed %s",
+                            hash32_text(&b->header.state_root).s, hash32_text(&root).s);
+    if (err != MT_OK) {
+        note_mismatch(c, b, &out, &root, total_difficulty);
+        return err;
+    }
     return store(c, batch, b, &out, total_difficulty, value);
 }

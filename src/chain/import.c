@@ -260,7 +260,10 @@ mt_err chain_import(struct chain *c, slice rlp, enum import_status *status,
 {
     struct block b;
     struct chain_block *parent, *known;
+    struct chain_mismatch old;
     struct rules rules;
+    if (chain_take_mismatch(c, &old))
+        chain_block_drop(old.block);
     if (c->draft != NULL) /* the arena is the draft's */
         return mt_fail(diag, MT_EBUSY, "a block is being made");
     arena_reset(&c->arena);

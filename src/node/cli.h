@@ -25,8 +25,9 @@ struct cli {
 /* X(name, function, sections, least and most further words, usage, help): the commands.
  * The sections are those whose options the command takes. */
 #define CLI_COMMANDS(X)                                                                  \
-    X("run", cmd_run, "node rpc txpool db accounts log", 0, 0,                           \
-      "--network NAME|GENESIS.json --datadir DIR [--sequencer]", "Run networks.")        \
+    X("run", cmd_run, "node rpc txpool db follow accounts log", 0, 0,                    \
+      "--network NAME|GENESIS.json --datadir DIR [--sequencer | --follow URL]",          \
+      "Run networks.")                                                                   \
     X("dev", cmd_dev, "node dev rpc txpool db accounts log", 0, 0,                       \
       "[--network NAME] [--dev.period-ms MS] [--dev.no-mining]",                         \
       "Run the dev networks in a temporary folder.")                                     \
@@ -39,7 +40,7 @@ struct cli {
     X("account", cmd_account, "node accounts log", 1, 2,                                 \
       "new | list | import KEYFILE, --keystore DIR --password FILE",                     \
       "Manage key files.")                                                               \
-    X("config", cmd_config, "node dev rpc txpool db accounts log", 1, 2,                 \
+    X("config", cmd_config, "node dev rpc txpool db follow accounts log", 1, 2,          \
       "print | check", "Show every option and its origin; check a file.")                \
     X("db", cmd_db, "node db log", 1, 1, "stat --datadir DIR [--network G]",             \
       "Say what is in a database.")                                                      \

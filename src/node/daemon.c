@@ -141,6 +141,16 @@ static void begin_stop(struct node *n, const char *reason)
     uv_timer_start(&n->stop_timer, stop_cb, 0, STOP_POLL_MS);
 }
 
+void node_fail(struct node *n, mt_err err, const struct mt_diag *diag)
+{
+    if (n->fail_err != MT_OK)
+        return;
+    n->fail_err = err;
+    n->fail_diag = *diag;
+    if (!n->stopping)
+        begin_stop(n, diag->text);
+}
+
 /* Reads the file again and takes over the values that may change while running. */
 static void reload(struct node *n)
 {
@@ -235,7 +245,8 @@ static mt_err open_networks(struct node *n, const char *const *words, size_t num
         net->node = n;
         net->idx = (unsigned)i;
         uv_timer_init(&n->loop, &net->timer);
-        net->timer.data = net;
+        uv_timer_init(&n->loop, &net->rpc_timer);
+        net->timer.data = net->rpc_timer.data = net;
         n->network_num++;
         MT_TRY(network_open(net, words[i], diag));
     }
@@ -344,6 +355,10 @@ mt_err node_run(struct node *n, const char *const *words, size_t word_num,
         begin_stop(n, "the start failed"); /* what has been started ends in order */
     uv_run(&n->loop, UV_RUN_DEFAULT);
     release(n);
+    if (err == MT_OK && n->fail_err != MT_OK) {
+        err = n->fail_err;
+        *diag = n->fail_diag;
+    }
     if (err == MT_OK)
         log_info("node", "stopped",
                  KV_U64("ms", (clock_mono_ns() - n->stop_ns) / 1000000u), KV_END);

@@ -27,6 +27,7 @@
 #define NODE_NETWORKS_MAX METRIC_NETWORKS_MAX
 
 struct node;
+struct follower;
 
 /* One network of the daemon. */
 struct network {
@@ -38,11 +39,13 @@ struct network {
     struct executor *executor;
     struct pool *pool;
     struct sequencer *sequencer; /* NULL: follows */
+    struct follower *follower;   /* NULL: follows nobody */
     struct rpc *rpc;
     struct net_server *server;
     const char *host;
     uint16_t port;
     uv_timer_t timer;       /* the sequencer's wish */
+    uv_timer_t rpc_timer;   /* waits of calls */
     uint64_t sync_every_ns; /* 0: the housekeeper does not flush */
     uint64_t last_sync_ns;  /* housekeeper's */
     bool server_stopped;
@@ -76,12 +79,17 @@ struct node {
     uint64_t last_status_ns;
     bool ready;
     bool stopping;
+    mt_err fail_err; /* why it stops, when not asked to */
+    struct mt_diag fail_diag;
 };
 
 /* Runs until a signal; words are the --network words. Everything is released on return.
  * The error is in diag when it could not start. */
 mt_err node_run(struct node *n, const char *const *words, size_t word_num,
                 struct mt_diag *diag);
+
+/* Stops the program for good reason, exit status 1. Loop thread. */
+void node_fail(struct node *n, mt_err err, const struct mt_diag *diag);
 
 /* ---- one network (network.c) ---- */
 

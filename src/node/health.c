@@ -1,5 +1,6 @@
 /* GET paths of the RPC port: is the loop alive, is the network fit to answer, metrics. */
 #include "daemon.h"
+#include "follower.h"
 
 #include "metis/codec.h"
 
@@ -47,6 +48,13 @@ static bool check_sequencer(const struct network *net, struct json_out *j)
     return put_check(j, "sequencer", error[0] == 0, error[0] == 0 ? "ok" : error);
 }
 
+static bool check_follower(const struct network *net, struct json_out *j)
+{
+    char text[MT_DIAG_TEXT_MAX + 64];
+    bool ok = follower_ready(net->follower, text, sizeof text);
+    return put_check(j, "follow", ok, text);
+}
+
 static void put_ready(const struct network *net, unsigned *status, struct buf *body)
 {
     struct json_out j = json_out(body);
@@ -60,6 +68,8 @@ static void put_ready(const struct network *net, unsigned *status, struct buf *b
     ok = check_head(net, &j) && ok;
     ok = check_executor(net, &j) && ok;
     ok = check_sequencer(net, &j) && ok;
+    if (net->follower != NULL)
+        ok = check_follower(net, &j) && ok;
     json_obj_end(&j);
     json_key(&j, "ready");
     json_bool(&j, ok);

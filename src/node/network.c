@@ -1,5 +1,6 @@
 /* One network: how its parts are made, wired, fed and ended. */
 #include "daemon.h"
+#include "follower.h"
 
 #include "metis/version.h"
 
@@ -7,6 +8,7 @@
 #define BLOCK_TX_MAX       100000u
 #define PORT_STEP          1000u
 #define CLIENT_VERSION     "metisd/v" MT_VERSION "-" MT_COMMIT "/linux/c"
+#define RPC_TICK_MS        250u
 
 /* ---- the head moves: executor thread -> loop ---- */
 
@@ -45,6 +47,8 @@ static void take_update(struct task *task)
         if (net->sequencer != NULL)
             sequencer_update(net->sequencer, t->update);
         rpc_update(net->rpc, t->update);
+        if (net->follower != NULL)
+            follower_progress(net->follower);
     }
     chain_update_free(t->update);
     mt_free(t);
@@ -178,6 +182,20 @@ static mt_err make_sequencer(struct network *net, struct mt_diag *diag)
     return MT_OK;
 }
 
+/* ---- following ---- */
+
+static mt_err make_follower(struct network *net, struct mt_diag *diag)
+{
+    if (config_text(net->node->config, net->ledger.name, OPT_follow_url)[0] == 0)
+        return MT_OK;
+    if (net->node->dev || net->sequencer != NULL)
+        return mt_fail(diag, MT_EINVAL,
+                       "follow.url: %s builds blocks itself; follow with `metisd run` "
+                       "and without --sequencer",
+                       net->ledger.name);
+    return follower_new(net, &net->follower, diag);
+}
+
 /* ---- rpc and server ---- */
 
 static void rpc_limits(struct network *net, struct rpc_options *opt)
@@ -239,6 +257,8 @@ static mt_err make_rpc(struct network *net, struct mt_diag *diag)
     opt.metric_net = net->metric;
     opt.on_get = health_get;
     opt.on_get_ctx = net;
+    opt.forward = net->follower != NULL ? follower_forward : NULL;
+    opt.forward_ctx = net->follower;
     rpc_limits(net, &opt);
     rpc_apis(net, &opt);
     return rpc_new(&opt, net->view, &net->rpc, diag);
@@ -263,6 +283,12 @@ static mt_err port_of(const struct network *net, uint16_t *out, struct mt_diag *
                        (unsigned long long)port);
     *out = (uint16_t)port;
     return MT_OK;
+}
+
+static void rpc_timer_cb(uv_timer_t *timer)
+{
+    struct network *net = timer->data;
+    rpc_tick(net->rpc, clock_mono_ns());
 }
 
 mt_err network_listen(struct network *net, struct mt_diag *diag)
@@ -293,6 +319,9 @@ mt_err network_listen(struct network *net, struct mt_diag *diag)
     MT_TRY(net_server_new(&net->node->loop, &opt, &cb, net->rpc, &net->server, diag));
     net->port = net_server_port(net->server);
     rpc_attach(net->rpc, net->server);
+    uv_timer_start(&net->rpc_timer, rpc_timer_cb, RPC_TICK_MS, RPC_TICK_MS);
+    if (net->follower != NULL)
+        follower_start(net->follower);
     if (net->sequencer != NULL)
         sequencer_start(net->sequencer);
     return MT_OK;
@@ -329,6 +358,7 @@ mt_err network_open(struct network *net, const char *word, struct mt_diag *diag)
     net->executor = executor_new(net->ledger.chain, "executor", EXECUTOR_QUEUE_MAX);
     make_pool(net);
     MT_TRY(make_sequencer(net, diag));
+    MT_TRY(make_follower(net, diag));
     MT_TRY(make_rpc(net, diag));
     log_network(net);
     budget_log(net);
@@ -353,8 +383,11 @@ static void server_stopped(void *ctx)
 void network_stop(struct network *net)
 {
     uv_timer_stop(&net->timer);
+    uv_timer_stop(&net->rpc_timer);
     if (net->sequencer != NULL)
         sequencer_stop(net->sequencer);
+    if (net->follower != NULL)
+        follower_stop(net->follower);
     if (net->rpc != NULL)
         rpc_stop(net->rpc);
     if (net->server != NULL)
@@ -368,7 +401,8 @@ bool network_idle(const struct network *net)
     return net->server_stopped && (net->rpc == NULL || rpc_idle(net->rpc)) &&
            (net->pool == NULL || pool_ingest_len(net->pool) == 0) &&
            (net->executor == NULL || executor_len(net->executor) == 0) &&
-           (net->sequencer == NULL || sequencer_idle(net->sequencer));
+           (net->sequencer == NULL || sequencer_idle(net->sequencer)) &&
+           (net->follower == NULL || follower_idle(net->follower));
 }
 
 void network_join(struct network *net)
@@ -381,6 +415,7 @@ void network_close(struct network *net)
 {
     net_server_free(net->server);
     rpc_free(net->rpc);
+    follower_free(net->follower);
     sequencer_free(net->sequencer);
     if (net->pool != NULL)
         pool_free(net->pool);

@@ -70,6 +70,23 @@ enum call_status m_block_by_hash(struct call *c)
     return put_block(c, &at, full);
 }
 
+static void wire_receipts(struct json_out *j, const struct chain_block *b)
+{
+    uint64_t first = 0;
+    json_arr(j);
+    for (uint32_t i = 0; i < b->block.tx_num; i++) {
+        wire_receipt(j, b, i, first);
+        first += b->receipts[i].log_num;
+    }
+    json_arr_end(j);
+}
+
+void rpc_write_receipts(const struct chain_block *b, struct buf *out)
+{
+    struct json_out j = json_out(out);
+    wire_receipts(&j, b);
+}
+
 enum call_status m_block_receipts(struct call *c)
 {
     struct block_arg at;
@@ -84,13 +101,7 @@ enum call_status m_block_receipts(struct call *c)
         chain_block_drop(b);
         return CALL_TO_READER;
     }
-    uint64_t first = 0;
-    json_arr(&c->out);
-    for (uint32_t i = 0; i < b->block.tx_num; i++) {
-        wire_receipt(&c->out, b, i, first);
-        first += b->receipts[i].log_num;
-    }
-    json_arr_end(&c->out);
+    wire_receipts(&c->out, b);
     chain_block_drop(b);
     return CALL_DONE;
 }

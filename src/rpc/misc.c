@@ -28,9 +28,24 @@ enum call_status m_peer_count(struct call *c)
     return CALL_DONE;
 }
 
+void wire_syncing(struct json_out *j, const struct rpc_sync *s)
+{
+    json_obj(j);
+    json_key(j, "startingBlock");
+    json_hex_u64(j, s->starting);
+    json_key(j, "currentBlock");
+    json_hex_u64(j, s->current);
+    json_key(j, "highestBlock");
+    json_hex_u64(j, s->highest);
+    json_obj_end(j);
+}
+
 enum call_status m_syncing(struct call *c)
 {
-    json_bool(&c->out, false);
+    if (c->rpc->sync.syncing)
+        wire_syncing(&c->out, &c->rpc->sync);
+    else
+        json_bool(&c->out, false);
     return CALL_DONE;
 }
 

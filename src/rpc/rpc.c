@@ -150,6 +150,7 @@ static void on_close(void *ctx, struct net_ref ref, bool websocket)
     if (websocket)
         sub_gone(r, ref);
     requests_gone(r, ref);
+    feed_gone(r, ref);
 }
 
 struct net_callbacks rpc_net_callbacks(void)
@@ -183,6 +184,7 @@ void rpc_update(struct rpc *r, const struct chain_update *u)
     head_view_drop(r->view);
     r->view = u->view;
     sub_update(r, u);
+    feed_update(r);
 }
 
 void rpc_pending(struct rpc *r, struct pool_tx *tx)
@@ -190,9 +192,23 @@ void rpc_pending(struct rpc *r, struct pool_tx *tx)
     sub_pending(r, tx);
 }
 
+void rpc_tick(struct rpc *r, uint64_t now_ns)
+{
+    feed_tick(r, now_ns);
+}
+
+void rpc_sync(struct rpc *r, const struct rpc_sync *sync)
+{
+    bool turned = sync->syncing != r->sync.syncing;
+    r->sync = *sync;
+    if (turned)
+        sub_syncing(r);
+}
+
 void rpc_stop(struct rpc *r)
 {
     r->stopping = true;
+    feed_update(r);
 }
 
 bool rpc_idle(const struct rpc *r)

@@ -4,6 +4,7 @@
  *   rate.c      what an address may ask for
  *   params.c    parameters        wire.c   JSON forms of chain values
  *   trace*.c    traces, see trace_int.h
+ *   feed.c      metis_getBlocks, for followers
  *   state.c block.c fee.c call.c call_args.c logs.c send.c sub.c misc.c dev.c: methods */
 #ifndef METIS_RPC_INT_H
 #define METIS_RPC_INT_H
@@ -116,6 +117,7 @@ struct request {
 
 struct sub;
 struct filter;
+struct feed_wait;
 struct dev;
 
 #define CHEAP_SLOTS 1024u
@@ -150,6 +152,9 @@ struct rpc {
     unsigned sub_num;
     struct filter *filters;
     unsigned filter_num;
+    struct feed_wait *waits; /* calls that wait for the next head */
+    unsigned wait_num;
+    struct rpc_sync sync;
     struct dev *dev;
     struct cheap cheap[CHEAP_SLOTS];
     uint64_t inline_off_ns; /* no calls on the loop until then: one took too long */
@@ -249,6 +254,8 @@ void wire_log(struct json_out *j, const struct chain_block *b, uint32_t tx_idx,
               uint64_t log_idx, const struct log *log, bool removed);
 void wire_log_hit(struct json_out *j, const struct log_hit *hit, bool removed);
 void wire_access_list(struct json_out *j, const struct access_entry *list, size_t num);
+/* Progress as eth_syncing and its subscription have it. */
+void wire_syncing(struct json_out *j, const struct rpc_sync *s);
 /* EIP-55. */
 void wire_checksum(const address *a, char out[43]);
 
@@ -362,10 +369,19 @@ void filters_free(struct rpc *r);
 /* ---- sub.c ---- */
 void sub_update(struct rpc *r, const struct chain_update *u);
 void sub_pending(struct rpc *r, struct pool_tx *tx);
+void sub_syncing(struct rpc *r);
 void sub_gone(struct rpc *r, struct net_ref ref);
 void sub_free(struct rpc *r);
 
+/* ---- feed.c ---- */
+void feed_update(struct rpc *r);
+void feed_tick(struct rpc *r, uint64_t now_ns);
+void feed_gone(struct rpc *r, struct net_ref ref);
+
 /* ---- send.c ---- */
+/* Admits a signed transaction: to the pool, and on a node that follows another to that
+ * one too. The way in for every method that sends. */
+void send_raw(struct rpc *r, slice raw, pool_done_fn *done, void *ctx);
 /* The account may be used without a signature of the caller: unlocked or impersonated. */
 const struct rpc_account *send_account(const struct rpc *r, const address *addr);
 

@@ -20,6 +20,64 @@ static void submitted(void *ctx, const struct pool_verdict *v)
     call_finish(c);
 }
 
+/* ---- to the pool and on to the followed node ---- */
+
+struct sending {
+    struct rpc *rpc;
+    pool_done_fn *done;
+    void *ctx;
+    struct pool_verdict here;
+    size_t len;
+    uint8_t raw[];
+};
+
+/* The followed node's word is final: what it refuses leaves this pool too, unless it
+ * was here before. */
+static void forwarded(void *ctx, const struct pool_verdict *v)
+{
+    struct sending *s = ctx;
+    struct pool_verdict all = *v;
+    all.hash = s->here.hash;
+    if (v->reason != POOL_OK && s->here.reason == POOL_OK)
+        pool_remove(s->rpc->opt.pool, &all.hash, POOL_UPSTREAM, TX_OK);
+    s->done(s->ctx, &all);
+    mt_free(s);
+}
+
+/* One that is known here is handed on again: the followed node may have lost it. */
+static void checked(void *ctx, const struct pool_verdict *v)
+{
+    struct sending *s = ctx;
+    if (v->reason != POOL_OK && v->reason != POOL_KNOWN) {
+        s->done(s->ctx, v);
+        mt_free(s);
+        return;
+    }
+    s->here = *v;
+    s->rpc->opt.forward(s->rpc->opt.forward_ctx, slice_of(s->raw, s->len), forwarded, s);
+}
+
+static struct sending *sending_new(struct rpc *r, slice raw, pool_done_fn *done,
+                                   void *ctx)
+{
+    struct sending *s = mt_alloc(sizeof *s + raw.len);
+    s->rpc = r;
+    s->done = done;
+    s->ctx = ctx;
+    s->len = raw.len;
+    memcpy(s->raw, raw.ptr, raw.len);
+    return s;
+}
+
+void send_raw(struct rpc *r, slice raw, pool_done_fn *done, void *ctx)
+{
+    if (r->opt.forward == NULL)
+        pool_submit(r->opt.pool, raw, clock_unix_ms(), done, ctx);
+    else
+        pool_submit(r->opt.pool, raw, clock_unix_ms(), checked,
+                    sending_new(r, raw, done, ctx));
+}
+
 enum call_status m_send_raw(struct call *c)
 {
     slice raw;
@@ -28,7 +86,7 @@ enum call_status m_send_raw(struct call *c)
     if (raw.len == 0)
         return call_fail(c, RPC_PARAMS, "invalid argument 0: empty transaction");
     call_later(c);
-    pool_submit(c->rpc->opt.pool, raw, clock_unix_ms(), submitted, c);
+    send_raw(c->rpc, raw, submitted, c);
     return CALL_LATER;
 }
 
@@ -150,7 +208,11 @@ static enum call_status add_tx(struct call *c, struct call_tx *t)
     if (c->failed || !sign_tx(c, tx))
         return CALL_DONE;
     pool_add(c->rpc->opt.pool, tx, clock_unix_ms(), &v);
-    return put_verdict(c, &v);
+    if (v.reason != POOL_OK || c->rpc->opt.forward == NULL)
+        return put_verdict(c, &v);
+    call_later(c);
+    checked(sending_new(c->rpc, tx->raw, submitted, c), &v);
+    return CALL_LATER;
 }
 
 static bool read_send(struct call *c, struct call_tx *t)

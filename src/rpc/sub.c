@@ -256,3 +256,27 @@ void sub_pending(struct rpc *r, struct pool_tx *tx)
         buf_fini(&value);
     }
 }
+
+/* As geth has it: true with the progress when catching up begins, false at its end. */
+void sub_syncing(struct rpc *r)
+{
+    struct buf value;
+    if (r->subs == NULL || r->net == NULL || !any_of(r, SUB_SYNCING))
+        return;
+    buf_init(&value, r->opt.reply_max);
+    struct json_out j = json_out(&value);
+    if (r->sync.syncing) {
+        json_obj(&j);
+        json_key(&j, "syncing");
+        json_bool(&j, true);
+        json_key(&j, "status");
+        wire_syncing(&j, &r->sync);
+        json_obj_end(&j);
+    } else {
+        json_bool(&j, false);
+    }
+    for (const struct sub *s = r->subs; s != NULL; s = s->next)
+        if (s->kind == SUB_SYNCING)
+            push(r, s, buf_slice(&value));
+    buf_fini(&value);
+}

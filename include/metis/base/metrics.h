@@ -39,6 +39,20 @@
     X(net_refused_total, COUNTER, "Client connections refused by a limit")               \
     X(net_received_bytes_total, COUNTER, "Bytes read from clients")                      \
     X(net_sent_bytes_total, COUNTER, "Bytes written to clients")                         \
+    X(follow_upstream_head, GAUGE, "Head of the node that is followed")                  \
+    X(follow_lag_blocks, GAUGE, "Blocks that the followed node is ahead")                \
+    X(follow_connected, GAUGE, "1 while the followed node answers")                      \
+    X(follow_syncing, GAUGE, "1 while catching up")                                      \
+    X(follow_halted, GAUGE, "1 after a block was refused: nothing more is imported")     \
+    X(follow_blocks_total, COUNTER, "Blocks fetched, executed and verified")             \
+    X(follow_received_bytes_total, COUNTER, "Bytes of answers of the followed node")     \
+    X(follow_failures_total, COUNTER, "Requests to the followed node that failed")       \
+    X(follow_rewinds_total, COUNTER, "Times the followed node's chain went back")        \
+    X(follow_import_seconds, SECONDS,                                                    \
+      "Time from an answer's arrival to its last commit")                                \
+    X(follow_forwarded_total, COUNTER, "Transactions handed to the followed node")       \
+    X(follow_forward_refused_total, COUNTER,                                             \
+      "Transactions that the followed node refused or could not be asked about")         \
     X(db_size_bytes, GAUGE, "Size of the database on disk")                              \
     X(node_start_time_seconds, GAUGE, "Unix time at which the program started")          \
     X(node_memory_bytes, GAUGE, "Resident memory of the program")                        \
