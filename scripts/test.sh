@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # The order of a whole run. Every name has a function suite_<name> below.
-SUITES=(build clang tidy contracts unit fuzz conformance stf cli life rpc clients web crash asan tsan)
+SUITES=(build clang tidy contracts unit fuzz conformance stf cli life rpc clients replica web crash asan tsan)
 full=0
 allow_skip=0
 chosen=()
@@ -263,6 +263,15 @@ suite_web() {
     npm_packages
     web_packages
     tally web node tests/web/run.mjs --bin build/metisd
+}
+
+# Followers of a sequencer: kills of either side, disagreement, rewinds, forwarding.
+suite_replica() {
+    need release
+    npm_packages
+    local kills=12
+    [ "$full" -eq 1 ] && kills=50
+    tally replica node tests/replica/run.mjs --bin build/metisd --kills "$kills"
 }
 
 suite_crash() {

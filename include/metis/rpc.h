@@ -99,6 +99,7 @@ void rpc_tick(struct rpc *r, uint64_t now_ns);
  * syncing goes to the subscribers. False as long as it was never called. */
 struct rpc_sync {
     bool syncing;
+    bool unsure; /* how far behind is not known yet; metis_getBlocks then says syncing */
     uint64_t starting, current, highest;
 };
 void rpc_sync(struct rpc *r, const struct rpc_sync *sync);

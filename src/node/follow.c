@@ -108,7 +108,7 @@ static void failed(struct step *s)
     struct follow *f = s->f;
     if (!f->asking)
         return;
-    f->asking = false;
+    f->asking = f->informed = false;
     f->failures++;
     f->next_ms = s->in->now_ms + backoff_ms(f, s->in->random);
     if (f->phase == FOLLOW_COMPARE) {
@@ -160,6 +160,7 @@ static void answered(struct step *s)
     }
     f->asking = false;
     f->failures = 0;
+    f->informed = !in->syncing; /* one that is behind knows no better itself */
     f->upstream = in->upstream;
     if (!same(&in->base, &f->tip)) {
         parted(s);

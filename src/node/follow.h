@@ -93,6 +93,7 @@ struct follow {
     bool rewinding;
     bool drain;                /* the chains parted: no fetch until the window is empty */
     bool syncing;              /* catching up, as eth_syncing has it */
+    bool informed;             /* where it stands is known, and it answers since */
     struct block_id head, tip; /* imported; fetched */
     uint64_t window, imports;  /* bytes and answers not imported yet */
     struct block_id upstream;

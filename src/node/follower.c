@@ -449,6 +449,30 @@ static void log_connected(const struct follower *f, bool up)
                  KV_STR("error", f->why), KV_END);
 }
 
+/* ---- what the followed node may have lost ---- */
+
+static void resent(void *ctx, const struct pool_verdict *v)
+{
+    (void)ctx; /* known there or included: well. Refused: its next block will tell */
+    (void)v;
+}
+
+static void resend_one(void *ctx, struct pool_tx *tx, bool is_pending)
+{
+    struct follower *f = ctx;
+    (void)is_pending;
+    if (tx->tx.type != TX_BLOB) /* blobs go over in another form */
+        forward_tx(f->forward, tx->tx.raw, resent, NULL);
+}
+
+/* The followed node's pool does not survive a kill. Transactions that were accepted
+ * here and there and are in no block yet are handed to it again, as many as the queue
+ * takes. */
+static void resend(struct follower *f)
+{
+    pool_each(f->net->pool, resend_one, f);
+}
+
 static void leave(struct follower *f)
 {
     struct mt_diag diag = {0};
@@ -483,8 +507,11 @@ static void carry_out(struct follower *f, const struct follow_effect *e)
         leave(f);
         break;
     case FE_UP:
+        log_connected(f, true);
+        resend(f);
+        break;
     case FE_DOWN:
-        log_connected(f, e->kind == FE_UP);
+        log_connected(f, false);
         break;
     case FE_TIMER:
         uv_update_time(&f->net->node->loop);
@@ -499,7 +526,8 @@ void follower_progress(struct follower *f)
     unsigned net = f->net->metric;
     uint64_t head = f->net->view->head->block.header.number;
     uint64_t top = MT_MAX(m->upstream.number, head);
-    struct rpc_sync sync = {m->syncing && top > head, m->starting, head, top};
+    struct rpc_sync sync = {m->syncing && top > head, !m->informed, m->starting, head,
+                            top};
     metric_set(METRIC_follow_upstream_head, net, (int64_t)m->upstream.number);
     metric_set(METRIC_follow_lag_blocks, net, (int64_t)(top - head));
     metric_set(METRIC_follow_connected, net, m->connected);
@@ -569,10 +597,17 @@ mt_err follower_new(struct network *net, struct follower **out, struct mt_diag *
     return MT_OK;
 }
 
+/* A block whose execution takes long does not hold up the end. */
+static bool should_stop(void *ctx)
+{
+    return atomic_load(&((struct follower *)ctx)->stop);
+}
+
 void follower_start(struct follower *f)
 {
     struct follow_input in = {.kind = FI_START,
                               .head = f->net->view->heads[METISDB_HEAD]};
+    chain_set_stop(f->net->ledger.chain, should_stop, f); /* no job was posted yet */
     f->progress_ns = clock_mono_ns();
     f->progress_head = in.head.number;
     step(f, &in);

@@ -166,7 +166,7 @@ static void put_answer(struct call *c, const struct feed_query *q,
     put_id(&c->out, "finalized",
            v->has_head[METISDB_FINALIZED] ? &v->heads[METISDB_FINALIZED] : NULL);
     json_key(&c->out, "syncing");
-    json_bool(&c->out, c->rpc->sync.syncing);
+    json_bool(&c->out, c->rpc->sync.syncing || c->rpc->sync.unsure);
     json_obj_end(&c->out);
 }
 
