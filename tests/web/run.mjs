@@ -481,6 +481,26 @@ async function testOther() {
   })
 }
 
+async function testNarrowed() {
+  await ok('a node that answers less (rpc.api) still has its page', async () => {
+    const less = await startMetisd(opt.bin, ['dev', '--network', 'hyperion-dev', '--rpc.port', '0', '--rpc.api', 'eth'])
+    const there = less.networks[0].http
+    hosts.push(new URL(there).host)
+    const [from, to] = await rpc(there, 'eth_accounts')
+    const receipt = await sender(there, from).send({ to, value: '0x1' })
+    await page.goto(`${there}/`)
+    await until('head', async () => (await headShown()) === 1)
+    await page.goto(`${there}/#/tx/${receipt.transactionHash}`)
+    await until('trace', async () => /does not answer this method/.test(await page.getByRole('region', { name: 'Call trace' }).innerText()))
+    assert.equal(await text('.title .badge'), 'succeeded')
+    await page.goto(`${there}/#/address/${to}`)
+    await until('address', async () => (await text('h1')).startsWith('Account'))
+    assert.equal(await page.locator('.failed').count(), 0)
+    await page.goto(`${http}/`)
+    assert.equal(await less.stop(), 0)
+  })
+}
+
 // ---- restart of the node ----
 
 async function testReconnect() {
@@ -547,6 +567,7 @@ await testKeyboard()
 await testLooks()
 await testDecoding(page, ok, opt.seed)
 await testOther()
+await testNarrowed()
 await testReconnect()
 await ok('nothing in the console, no request to another host', async () => {
   assert.deepEqual(noise, [])
