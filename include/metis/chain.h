@@ -307,6 +307,11 @@ mt_err chain_check_header(struct chain *c, const struct header *h,
 mt_err chain_check_body(struct chain *c, const struct block *b, const struct rules *rules,
                         struct mt_diag *diag);
 
+/* The gas limit of a child on its way to want (0: stays): a step is less than 1/1024 of
+ * the parent's (yellow paper 4.3.4). */
+uint64_t chain_next_gas_limit(const struct header *parent, const struct rules *rules,
+                              const struct rules *parent_rules, uint64_t want);
+
 /* Difficulty of a proof-of-work child (yellow paper 4.3.4 with the bombs of each fork).
  */
 u256 chain_difficulty(const struct rules *rules, uint64_t number, uint64_t timestamp,

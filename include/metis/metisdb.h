@@ -89,6 +89,9 @@ uint64_t metisdb_snapshot_number(const struct metisdb_snapshot *s);
 mt_err metisdb_snapshot_hash(const struct metisdb_snapshot *s, uint64_t number,
                              hash32 *out);
 
+/* The root of this state. It is not its block's where dev methods patched it. */
+mt_err metisdb_snapshot_root(struct metisdb_snapshot *s, hash32 *out);
+
 /* *exists false: *out is account_empty(). storage_root is the committed one. */
 mt_err metisdb_get_account(struct metisdb_snapshot *s, const address *addr,
                            struct account *out, bool *exists);
@@ -273,6 +276,10 @@ void metisdb_abort(struct metisdb_batch *b);
 /* Interval mode: fsync now (housekeeper thread) and move the durable head. After a failed
  * fsync the store takes no more writes (MT_EIO) until it is opened again. */
 mt_err metisdb_sync_tick(struct metisdb *db);
+
+/* Which states can be read: from the first block on, and of how many newest blocks they
+ * are kept (0: of all). Any thread. */
+mt_err metisdb_kept(struct metisdb *db, uint64_t *from, uint64_t *blocks);
 
 /* ---- for operators ---- */
 

@@ -96,6 +96,7 @@ u256 blob_base_fee(uint64_t excess_blob_gas, const struct rules *rules);
 /* The L1 data fee of a transaction (rules->spec->l1_fee; docs/NETWORKS.md has the
  * formula): oracle slots as they stand, result in wei, the L1 gas, and the extra L2 gas
  * at price. */
+#define L1_FEE_SLOT_BASE_FEE 2 /* of the oracle: the price of L1 gas */
 struct l1_fee {
     u256 l1_base_fee, overhead, scalar;
     uint64_t decimals;

@@ -14,13 +14,10 @@ struct chain_draft {
     uint64_t start_ns;
 };
 
-/* At most 1/1024 of the parent's a block, towards the wanted limit (yellow paper
- * 4.3.4). */
-static uint64_t step_gas_limit(const struct chain *c, const struct header *parent,
-                               const struct rules *rules,
-                               const struct rules *parent_rules)
+uint64_t chain_next_gas_limit(const struct header *parent, const struct rules *rules,
+                              const struct rules *parent_rules, uint64_t want)
 {
-    uint64_t base = parent->gas_limit, want = c->genesis->spec.gas_limit;
+    uint64_t base = parent->gas_limit;
     if (rules->fork >= FORK_LONDON && parent_rules->fork < FORK_LONDON)
         base *= 2;
     uint64_t most = base / 1024 > 0 ? base / 1024 - 1 : 0;
@@ -70,7 +67,8 @@ static mt_err fill_header(struct chain_draft *d, struct mt_diag *diag)
     h->field_num = header_fields_for(&d->x.rules);
     h->gas_limit = d->in.gas_limit != 0
                        ? d->in.gas_limit
-                       : step_gas_limit(c, parent, &d->x.rules, parent_rules);
+                       : chain_next_gas_limit(parent, &d->x.rules, parent_rules,
+                                              c->genesis->spec.gas_limit);
     fill_fees(d, parent, parent_rules);
     uint64_t least = parent->timestamp + (c->genesis->spec.equal_time ? 0 : 1);
     if (h->timestamp < least)

@@ -82,9 +82,11 @@ static mt_err put_delta(struct chain_sim *s, const struct state_delta *delta, bo
 
 /* ---- life ---- */
 
-static bool set_up(struct chain_sim *s)
+static mt_err set_up(struct chain_sim *s)
 {
     const struct chain_state *base = s->opt.base;
+    struct header top = s->parent; /* with the root that the state has, also patched */
+    MT_TRY(metisdb_snapshot_root(base->snapshot, &top.state_root));
     struct block_exec_in in = {
         .rules = &s->parent_rules,
         .header = &s->parent,
@@ -98,8 +100,8 @@ static bool set_up(struct chain_sim *s)
         (struct vm_reader){read_account, read_storage, read_code, read_block_hash, s};
     s->store = (struct store_source){base->chain, base->snapshot, s->opt.arena};
     s->source = stf_source_of_store(&s->store);
-    s->tries = stf_state_new(&s->source, s->opt.arena, &s->parent, &s->parent_hash);
-    return s->before != NULL && s->tries != NULL;
+    s->tries = stf_state_new(&s->source, s->opt.arena, &top, &s->parent_hash);
+    return s->before != NULL && s->tries != NULL ? MT_OK : MT_ELIMIT;
 }
 
 mt_err chain_sim_new(const struct chain_sim_options *opt, struct chain_sim **out)
@@ -116,12 +118,12 @@ mt_err chain_sim_new(const struct chain_sim_options *opt, struct chain_sim **out
         chain_rules_at(opt->base->chain, b->header.number, b->header.timestamp, &td);
     arena_init(&s->arena, opt->memory_max);
     arena_init(&s->frames, opt->memory_max);
-    if (!set_up(s)) {
+    mt_err err = set_up(s);
+    if (err != MT_OK)
         chain_sim_free(s);
-        return MT_ELIMIT;
-    }
-    *out = s;
-    return MT_OK;
+    else
+        *out = s;
+    return err;
 }
 
 void chain_sim_free(struct chain_sim *s)

@@ -74,6 +74,19 @@ mt_err metisdb_snapshot_open(struct metisdb *db, uint64_t number,
     return MT_OK;
 }
 
+mt_err metisdb_kept(struct metisdb *db, uint64_t *from, uint64_t *blocks)
+{
+    struct metisdb_snapshot *s;
+    struct state_meta state;
+    MT_TRY(reader_claim(db, &s));
+    mt_err err = state_meta_read(db, s->txn, &state);
+    reader_release(s);
+    MT_TRY(err);
+    *from = state.undo_from;
+    *blocks = db->opt.undo_blocks == UINT64_MAX ? 0 : db->opt.undo_blocks;
+    return MT_OK;
+}
+
 void metisdb_snapshot_close(struct metisdb_snapshot *s)
 {
     MT_ASSERT(s->batch == NULL);
@@ -368,9 +381,9 @@ mt_err metisdb_get_node(struct metisdb_snapshot *s, const hash32 *addr_hash,
 }
 
 /* The state's root as its root node says, for blocks old and new. */
-static mt_err state_root(struct metisdb_snapshot *s, hash32 *out)
+mt_err metisdb_snapshot_root(struct metisdb_snapshot *s, hash32 *out)
 {
-    uint8_t key[METISDB_KEY_MAX];
+    uint8_t key[METISDB_KEY_MAX] = {0};
     slice node;
     size_t len = node_key(key, NULL, key, 0);
     mt_err err = state_get(s, TABLE_ACCOUNT_NODES, slice_of(key, len), &node);
@@ -405,7 +418,7 @@ mt_err metisdb_get_proof(struct metisdb_snapshot *s, const address *addr,
     struct metisdb_proof p = {.slot_num = slot_num};
     struct node_source src = {s, NULL, arena, true};
     hash32 root, key = *addr_key(s, addr);
-    MT_TRY(state_root(s, &root));
+    MT_TRY(metisdb_snapshot_root(s, &root));
     MT_TRY(get_account(s, &key, &p.account, &p.exists));
     struct trie *t = trie_new(arena, &root, node_resolve, &src);
     p.slots = arena_zalloc(arena, slot_num, sizeof(*p.slots));

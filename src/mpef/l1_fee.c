@@ -10,7 +10,13 @@
  * throughout. */
 #include "mpef_int.h"
 
-enum { SLOT_GAS_PRICE = 1, SLOT_L1_BASE_FEE, SLOT_OVERHEAD, SLOT_SCALAR, SLOT_DECIMALS };
+enum {
+    SLOT_GAS_PRICE = 1,
+    SLOT_L1_BASE_FEE = L1_FEE_SLOT_BASE_FEE,
+    SLOT_OVERHEAD,
+    SLOT_SCALAR,
+    SLOT_DECIMALS
+};
 
 #define DECIMALS_MAX 77 /* 10^77 is the greatest power of ten below 2^256 */
 

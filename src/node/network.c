@@ -217,22 +217,24 @@ static void rpc_limits(struct network *net, struct rpc_options *opt)
                                    OPT_rpc_rate_exempt, &opt->rate_exempt_num);
 }
 
-/* Namespaces: what the option says, else those open by default and, in dev, dev's. */
+/* Namespaces: what the option says, else those open by default, in dev also dev's, and
+ * testing where no sequencer decides what a block is. */
 static void rpc_apis(struct network *net, struct rpc_options *opt)
 {
-    static const char *const dev_apis[] = {"hardhat", "evm", "anvil"};
-    size_t num;
+    static const char *const more[] = {"hardhat", "evm", "anvil", "testing"};
+    bool dev = net->node->dev, plain = !net->ledger.genesis.spec.metis;
+    size_t num, first = dev ? 0 : 3, last = plain ? 4 : 3;
     const char *const *words =
         config_list(net->node->config, net->ledger.name, OPT_rpc_api, &num);
     if (num > 0) {
         opt->apis = words;
         opt->api_num = num;
-    } else if (net->node->dev) {
-        size_t all = opt->api_num + MT_ARRAY_LEN(dev_apis);
+    } else if (first < last) {
+        size_t all = opt->api_num + last - first;
         const char **list = arena_zalloc(&net->node->config->arena, all, sizeof *list);
         MT_ASSERT(list != NULL);
         memcpy(list, opt->apis, opt->api_num * sizeof *list);
-        memcpy(list + opt->api_num, dev_apis, sizeof dev_apis);
+        memcpy(list + opt->api_num, more + first, (last - first) * sizeof *list);
         opt->apis = list;
         opt->api_num = all;
     }

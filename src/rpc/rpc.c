@@ -46,8 +46,9 @@ const struct method *rpc_find(const struct rpc *r, const char *name)
 
 void rpc_options_default(struct rpc_options *opt)
 {
-    static const char *const apis[] = {"eth", "net",   "web3",  "debug", "txpool",
-                                       "rpc", "metis", "trace", "ots",   "erigon"};
+    static const char *const apis[] = {"eth",    "net",    "web3",   "debug",
+                                       "txpool", "rpc",    "metis",  "trace",
+                                       "ots",    "erigon", "rollup", "mvm"};
     *opt = (struct rpc_options){
         .client_version = "metisd",
         .apis = apis,
@@ -73,14 +74,13 @@ void rpc_options_default(struct rpc_options *opt)
 static bool has_namespace(const char *method, const char *ns)
 {
     size_t n = strlen(ns);
-    return strncmp(method, ns, n) == 0 && method[n] == '_';
+    return strncmp(method, ns, n) == 0 && (method[n] == '_' || method[n] == '.');
 }
 
 /* Names that belong to modules which are not there yet are accepted and open nothing. */
 static bool known_namespace(const char *ns)
 {
-    static const char *const future[] = {"trace", "ots",     "erigon", "rollup",
-                                         "mvm",   "testing", "admin"};
+    static const char *const future[] = {"ots", "erigon", "admin"};
     for (size_t i = 0; i < MT_ARRAY_LEN(future); i++)
         if (strcmp(ns, future[i]) == 0)
             return true;
@@ -90,13 +90,24 @@ static bool known_namespace(const char *ns)
     return false;
 }
 
-mt_err rpc_new(const struct rpc_options *opt, struct head_view *view, struct rpc **out,
-               struct mt_diag *diag)
+static mt_err check_namespaces(const struct rpc_options *opt, struct mt_diag *diag)
 {
-    for (size_t i = 0; i < opt->api_num; i++)
+    bool metis = chain_spec_of(opt->chain)->metis;
+    for (size_t i = 0; i < opt->api_num; i++) {
         if (!known_namespace(opt->apis[i]))
             return mt_fail(diag, MT_EINVAL, "rpc: no namespace is named %s",
                            opt->apis[i]);
+        if (metis && strcmp(opt->apis[i], "testing") == 0)
+            return mt_fail(diag, MT_EINVAL,
+                           "rpc: testing is for networks given as a plain genesis file");
+    }
+    return MT_OK;
+}
+
+mt_err rpc_new(const struct rpc_options *opt, struct head_view *view, struct rpc **out,
+               struct mt_diag *diag)
+{
+    MT_TRY(check_namespaces(opt, diag));
     sort_once();
     struct rpc *r = mt_alloc(sizeof(*r));
     r->opt = *opt;
@@ -183,6 +194,7 @@ void rpc_update(struct rpc *r, const struct chain_update *u)
     head_view_hold(u->view);
     head_view_drop(r->view);
     r->view = u->view;
+    sync_update(r, u);
     sub_update(r, u);
     feed_update(r);
 }
@@ -195,6 +207,7 @@ void rpc_pending(struct rpc *r, struct pool_tx *tx)
 void rpc_tick(struct rpc *r, uint64_t now_ns)
 {
     feed_tick(r, now_ns);
+    sync_expire(r, now_ns);
 }
 
 void rpc_sync(struct rpc *r, const struct rpc_sync *sync)
@@ -209,6 +222,7 @@ void rpc_stop(struct rpc *r)
 {
     r->stopping = true;
     feed_update(r);
+    sync_expire(r, UINT64_MAX);
 }
 
 bool rpc_idle(const struct rpc *r)

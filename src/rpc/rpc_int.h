@@ -16,6 +16,8 @@
 #define RPC_ERRORS(X)                                                                    \
     X(REVERT, 3, "execution reverted; data holds the revert data")                       \
     X(SYNC_TIMEOUT, 4, "the transaction was not included in time; data holds its hash")  \
+    X(SYNC_UNREADY, 5,                                                                   \
+      "the transaction waits for an earlier nonce; data holds its hash")                 \
     X(PARSE, -32700, "the body is not JSON, or too deep")                                \
     X(REQUEST, -32600, "not a JSON-RPC 2.0 request; batch empty or too long")            \
     X(METHOD, -32601, "the method does not exist or is not available")                   \
@@ -155,6 +157,8 @@ struct rpc {
     struct feed_wait *waits; /* calls that wait for the next head */
     unsigned wait_num;
     struct rpc_sync sync;
+    struct sync_wait *sync_waits[256]; /* SYNC_BUCKETS, by hash */
+    unsigned sync_num;
     struct dev *dev;
     struct cheap cheap[CHEAP_SLOTS];
     uint64_t inline_off_ns; /* no calls on the loop until then: one took too long */
@@ -253,6 +257,8 @@ uint64_t wire_first_log(const struct chain_block *b, uint32_t idx);
 void wire_log(struct json_out *j, const struct chain_block *b, uint32_t tx_idx,
               uint64_t log_idx, const struct log *log, bool removed);
 void wire_log_hit(struct json_out *j, const struct log_hit *hit, bool removed);
+/* The members of an execution payload (Engine API) but for its transactions. */
+void wire_payload_fields(struct json_out *j, const struct block *b, slice access_list);
 void wire_access_list(struct json_out *j, const struct access_entry *list, size_t num);
 /* Progress as eth_syncing and its subscription have it. */
 void wire_syncing(struct json_out *j, const struct rpc_sync *s);
@@ -384,6 +390,27 @@ void feed_gone(struct rpc *r, struct net_ref ref);
 void send_raw(struct rpc *r, slice raw, pool_done_fn *done, void *ctx);
 /* The account may be used without a signature of the caller: unlocked or impersonated. */
 const struct rpc_account *send_account(const struct rpc *r, const address *addr);
+
+/* Nonce and fees that the caller left open, on the loop; false after call_fail. */
+bool send_fill(struct call *c, struct call_tx *t);
+/* Signs for an account of this node and makes raw and hash; of an impersonated one the
+ * signature only marks the place. False after call_fail. */
+bool send_sign(struct call *c, struct tx *tx);
+
+/* ---- send_sync.c ---- */
+#define SYNC_WAITS_MAX 4096u /* calls that wait for receipts */
+#define SYNC_BUCKETS   256u
+struct sync_wait;
+void sync_update(struct rpc *r, const struct chain_update *u);
+/* Ends those whose time is over; UINT64_MAX: all, the node stops. */
+void sync_expire(struct rpc *r, uint64_t now_ns);
+
+/* ---- typed_data.c ---- */
+#define TYPED_DEPTH_MAX 32u
+/* EIP-712: {types, primaryType, domain, message} -> what is signed. MT_EINVAL says what
+ * is wrong. */
+mt_err typed_data_digest(const json_t *data, struct arena *arena, hash32 *out,
+                         struct mt_diag *diag);
 
 /* ---- dev.c ---- */
 struct dev *dev_new(struct rpc *r);

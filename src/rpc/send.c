@@ -161,7 +161,7 @@ static void fill_fees(struct call *c, struct call_tx *t)
 }
 
 /* Signs, or for an account without a key writes a signature that only marks the place. */
-static bool sign_tx(struct call *c, struct tx *tx)
+bool send_sign(struct call *c, struct tx *tx)
 {
     const struct rpc_account *account = send_account(c->rpc, &tx->from);
     sig s = {.y_parity = 0};
@@ -195,17 +195,24 @@ static bool sign_tx(struct call *c, struct tx *tx)
     return true;
 }
 
+bool send_fill(struct call *c, struct call_tx *t)
+{
+    if (!t->has_nonce) {
+        mt_err err = pool_nonce(c->rpc->opt.pool, &t->tx.from, &t->tx.nonce);
+        if (err != MT_OK) {
+            call_error(c, err, NULL);
+            return false;
+        }
+    }
+    fill_fees(c, t);
+    return !c->failed;
+}
+
 static enum call_status add_tx(struct call *c, struct call_tx *t)
 {
     struct pool_verdict v = {0};
     struct tx *tx = &t->tx;
-    if (!t->has_nonce) {
-        mt_err err = pool_nonce(c->rpc->opt.pool, &tx->from, &tx->nonce);
-        if (err != MT_OK)
-            return call_error(c, err, NULL);
-    }
-    fill_fees(c, t);
-    if (c->failed || !sign_tx(c, tx))
+    if (!send_fill(c, t) || !send_sign(c, tx))
         return CALL_DONE;
     pool_add(c->rpc->opt.pool, tx, clock_unix_ms(), &v);
     if (v.reason != POOL_OK || c->rpc->opt.forward == NULL)

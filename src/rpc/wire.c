@@ -273,6 +273,34 @@ void wire_block(struct json_out *j, const struct chain_block *b, bool full)
     json_obj_end(j);
 }
 
+void wire_payload_fields(struct json_out *j, const struct block *b, slice access_list)
+{
+    const struct header *h = &b->header;
+    kv_hash(j, "parentHash", &h->parent_hash);
+    kv_addr(j, "feeRecipient", &h->coinbase);
+    kv_hash(j, "stateRoot", &h->state_root);
+    kv_hash(j, "receiptsRoot", &h->receipts_root);
+    kv_hex(j, "logsBloom", h->bloom, 256);
+    kv_hash(j, "prevRandao", &h->mix_hash);
+    kv_u64(j, "blockNumber", h->number);
+    kv_u64(j, "gasLimit", h->gas_limit);
+    kv_u64(j, "gasUsed", h->gas_used);
+    kv_u64(j, "timestamp", h->timestamp);
+    kv_hex(j, "extraData", h->extra_data.ptr, h->extra_data.len);
+    kv_u256(j, "baseFeePerGas", h->base_fee);
+    kv_hash(j, "blockHash", &b->hash);
+    if (b->has_withdrawals)
+        wire_withdrawals(j, b);
+    if (h->field_num >= 19) {
+        kv_u64(j, "blobGasUsed", h->blob_gas_used);
+        kv_u64(j, "excessBlobGas", h->excess_blob_gas);
+    }
+    if (h->field_num >= 23) {
+        kv_hex(j, "blockAccessList", access_list.ptr, access_list.len);
+        kv_u64(j, "slotNumber", h->slot_number);
+    }
+}
+
 /* ---- receipts and logs ---- */
 
 void wire_log_hit(struct json_out *j, const struct log_hit *hit, bool removed)

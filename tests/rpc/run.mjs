@@ -102,7 +102,7 @@ await count.check('start', async () => {
 if (node) {
   const url = node.networks[0].http
   const methods = readdirSync(folder).filter((m) => statSync(join(folder, m)).isDirectory())
-  for (const method of methods.filter((m) => !m.startsWith('testing_')).sort()) {
+  for (const method of methods.sort()) {
     for (const file of readdirSync(join(folder, method)).filter((f) => f.endsWith('.io')).sort()) {
       const name = `${method}/${file.replace(/\.io$/, '')}`
       if (only && !only.test(name)) continue
