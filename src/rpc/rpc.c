@@ -258,14 +258,20 @@ void rpc_write_docs(struct buf *out)
     static const char *const places[] = {
         [RPC_INLINE] = "loop", [RPC_READER] = "reader", [RPC_EITHER] = "loop or reader"};
     sort_once();
-    buf_put_str(
-        out, "# JSON-RPC methods\n"
-             "Generated from src/rpc/methods.def. Calls on the loop are short; those on "
-             "a reader have a snapshot, a memory cap and a time limit of their own.\n\n"
-             "| method | place | cost | what it does |\n|---|---|---|---|\n");
-    for (size_t i = 0; i < rpc_method_num; i++)
-        buf_printf(out, "| %s | %s | %u | %s |\n", sorted[i]->name,
-                   places[sorted[i]->where], sorted[i]->cost, sorted[i]->help);
+    buf_put_str(out,
+                "# JSON-RPC methods\n"
+                "Generated from src/rpc/methods.def and src/rpc/signatures.def; a node "
+                "gives the same by rpc.discover. Calls on the loop are short; those on a "
+                "reader have a snapshot, a memory cap and a time limit of their own. "
+                "`name?` may be left out, `type?` may be null.\n\n"
+                "| method | parameters | result | place | cost | what it does |\n"
+                "|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < rpc_method_num; i++) {
+        const char *params, *result;
+        method_signature(sorted[i], &params, &result);
+        buf_printf(out, "| %s | %s | %s | %s | %u | %s |\n", sorted[i]->name, params,
+                   result, places[sorted[i]->where], sorted[i]->cost, sorted[i]->help);
+    }
     buf_put_str(out, "\n## Error codes\n| code | meaning |\n|---|---|\n");
 #define X(name, code, text) buf_printf(out, "| %d | %s |\n", code, text);
     RPC_ERRORS(X)

@@ -171,6 +171,11 @@ extern const struct method rpc_methods[];
 extern const size_t rpc_method_num;
 const struct method *rpc_find(const struct rpc *r, const char *name);
 
+/* ---- discover.c ---- */
+/* Parameters and result as signatures.def has them; false, and empty texts, for a method
+ * that is not in it. */
+bool method_signature(const struct method *m, const char **params, const char **result);
+
 /* ---- dispatch.c ---- */
 void rpc_request(struct rpc *r, struct request *req, slice body);
 struct request *request_new(struct rpc *r);

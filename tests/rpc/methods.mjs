@@ -313,6 +313,29 @@ await count.check('rules and history', async () => {
   await rpc(ours, 'eth_getBalance', [FROM, caps.state.oldestBlock])
   await rpc(ours, 'eth_getProof', [FROM, [], caps.stateproofs.oldestBlock])
 })
+await count.check('the document of the methods', async () => {
+  const doc = await rpc(ours, 'rpc.discover')
+  must(doc.openrpc === '1.2.6' && doc.methods.length > 100, 'document')
+  const names = doc.methods.map((m) => m.name)
+  must(new Set(names).size === names.length && names.includes('rpc.discover'), 'names')
+  must(!names.some((n) => n.startsWith('testing_')), 'testing is closed here')
+  for (const m of doc.methods) {
+    must(m.summary && m.result.schema && Array.isArray(m.params), m.name)
+    let optional = false // those that may be left out are last
+    for (const p of m.params) {
+      must(p.name && p.schema.title || p.schema.type || p.schema.oneOf, `${m.name} ${p.name}`)
+      must(!(optional && p.required), `${m.name}: ${p.name} after one that may be left out`)
+      optional ||= !p.required
+    }
+    const described = /^(eth|net|web3|txpool|rpc|rollup|mvm)[_.]/.test(m.name)
+    must(!described || Object.keys(m.result.schema).length > 0, `${m.name} has no signature`)
+  }
+  // every one is there: none answers that it does not exist
+  for (const m of doc.methods.filter(({ name }) => !/^(hardhat|anvil|evm)_/.test(name))) {
+    const e = await rpc(ours, m.name, []).then(() => null, (x) => x)
+    must(!e || e.code !== -32601 || /subscribe/.test(m.name), `${m.name}: ${e?.message}`)
+  }
+})
 await count.check('testing is closed where a sequencer builds', async () => {
   await refused('testing_buildBlockV1', ['0x' + '00'.repeat(32), {}, []], -32601)
   const e = await startMetisd(opt.bin, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0',
