@@ -131,11 +131,9 @@ static void judge(const json_t *entry, const struct verdict *v, char *error, siz
         mt_fmt(error, room, "accepted, should be refused: %s", expected);
     else if (refused && !v->undecodable && !tx_error_matches(v->error, expected))
         mt_fmt(error, room, "refused for another reason: %s, not %s", v->why, expected);
-    else if (!hash32_eq(&root, &v->root))
-        mt_fmt(error, room, "state root %s, should be %s", hash32_text(&v->root).s,
-               hash32_text(&root).s);
-    else if (!hash32_eq(&logs, &v->logs))
-        mt_fmt(error, room, "logs hash %s, should be %s", hash32_text(&v->logs).s,
+    else if (!hash32_eq(&root, &v->root) || !hash32_eq(&logs, &v->logs))
+        mt_fmt(error, room, "state root %s, should be %s; logs hash %s, should be %s",
+               hash32_text(&v->root).s, hash32_text(&root).s, hash32_text(&v->logs).s,
                hash32_text(&logs).s);
 }
 

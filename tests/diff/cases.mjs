@@ -7,7 +7,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { encode } from './gen.mjs'
-import { FORKS, INPUTS } from './program.mjs'
+import { FORKS } from './opcodes.mjs'
+import { INPUTS } from './program.mjs'
 import { hex, key, keccak, rlp, word } from './sign.mjs'
 
 const geth = process.argv[process.argv.indexOf('--geth') + 1]

@@ -3,20 +3,36 @@
 // What should come out is not in them; run.mjs asks the implementations.
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { FORKS, Program, Random, fork, precompileInput } from './program.mjs'
+import { FORKS, fork, opsOf, undefinedOf } from './opcodes.mjs'
+import { Program, Random, precompileInput } from './program.mjs'
+import { makeSegments, waysOf } from './segments.mjs'
 import { hex, keccak, key, rlp, sign, word } from './sign.mjs'
 
 const KEYS = Array.from({ length: 5 }, (_, i) => key(i))
 const CONTRACTS = Array.from({ length: 4 }, (_, i) => '0x' + (0xc0de00 + i).toString(16).padStart(40, '0'))
+const PROBE = '0x0000000000000000000000000000000000c0dead'
 const COINBASE = '0x2adc25665018aa1fe0e6bc666dac8fc2697ff9ba'
 const h = (n) => '0x' + BigInt(n).toString(16)
 
 // The code a delegation points from.
 const delegation = (to) => '0xef0100' + to.slice(2)
 
+// A contract of single operations, most of which fail.
+function makeProbe(r, f) {
+  const wanted = Array.from({ length: 8 }, () => {
+    if (r.chance(10)) return { op: r.of(undefinedOf(f)), way: 'undefined' }
+    const op = r.of(opsOf(f))
+    const operands = r.chance(40) ? undefined
+      : Array.from({ length: op.in }, () => (r.chance(70) ? r.to(70) : BigInt(hex(r.buffer(32)))))
+    return { op, way: r.of(['ok', ...waysOf(op)]), operands }
+  })
+  return { address: PROBE, ...makeSegments(wanted) }
+}
+
 function makeWorld(r, f) {
   const near = [...CONTRACTS, ...CONTRACTS, ...KEYS.map((k) => k.address), COINBASE]
-  const world = { fork: f, addresses: [...near, '0x' + '00'.repeat(18) + 'dead', '0x02'] }
+  const world = { fork: f, addresses: [...near, '0x' + '00'.repeat(18) + 'dead', '0x02'],
+    probe: makeProbe(r, f) }
   const pre = {}
   for (const address of CONTRACTS) {
     const storage = {}
@@ -24,6 +40,7 @@ function makeWorld(r, f) {
     pre[address] = { nonce: '0x1', balance: h(r.to(1000)),
       code: hex(new Program(r, world, 2).body()), storage }
   }
+  pre[PROBE] = { nonce: '0x1', balance: '0x100', code: hex(world.probe.code), storage: {} }
   KEYS.forEach((k, i) => {
     const code = f >= fork('Prague') && i > 0 && r.chance(30)
       ? delegation(r.of(world.addresses.slice(0, 13))) : '0x'
@@ -88,7 +105,6 @@ function makeTransaction(r, f, env, w) {
   const t = { nonce: w.pre[KEYS[0].address].nonce, gasLimit: [h(gas)], to: target,
     value: [h(r.chance(60) ? 0 : r.to(5000))], data: [hex(data)],
     sender: KEYS[0].address, secretKey: hex(word(KEYS[0].secret)) }
-  if (r.chance(1)) t.nonce = h(BigInt(t.nonce) + 1n)
   if (kind < 2) t.gasPrice = h(base + r.to(100) - (r.chance(2) ? 50 : 0) < 1 ? 1 : base + r.to(100))
   else {
     t.maxPriorityFeePerGas = h(r.to(50))
@@ -101,7 +117,38 @@ function makeTransaction(r, f, env, w) {
       () => (r.chance(98) ? '0x01' : '0x02') + r.buffer(31).toString('hex'))
   }
   if (kind === 4) t.authorizationList = authorizations(r, w.world, w.pre)
-  return { kind, t }
+  if (r.chance(5)) spoil(r, f, env, w, t)
+  return { kind: kindOfTransaction(t), t }
+}
+
+// Breaks one of the rules a transaction must keep, or stands at its edge.
+function spoil(r, f, env, w, t) {
+  const me = w.pre[t.sender]
+  switch (r.to(12)) {
+  case 0: t.nonce = h(BigInt(t.nonce) + 1n); break
+  case 1: t.nonce = h(Math.max(0, Number(t.nonce) - 1)); break
+  case 2: me.balance = h(r.to(2000000)); break
+  case 3: t.gasLimit = [h(r.in(20900, 21100))]; break
+  case 4: t.gasLimit = [h(r.of([29999999, 30000000, 30000001, 1 << 24, (1 << 24) + 1]))]; break
+  case 5: if (t.maxFeePerGas) t.maxPriorityFeePerGas = h(BigInt(t.maxFeePerGas) + BigInt(r.to(2))); break
+  case 6: me.code = r.chance(50) ? '0x00' : delegation(r.of(CONTRACTS)); break
+  case 7: me.nonce = t.nonce = h((1n << 64n) - BigInt(r.in(1, 2))); break
+  case 8: if (t.authorizationList) t.authorizationList = []; break
+  case 9: if (t.blobVersionedHashes || t.authorizationList) t.to = ''; break
+  case 10:
+    t.to = ''
+    t.data = [hex(Buffer.alloc(r.of([49151, 49152, 49153])))]
+    t.gasLimit = [h(5000000)]
+    break
+  default: // a kind that the fork may not know
+    if (t.maxFeePerGas) break
+    if (r.chance(50)) t.accessLists = [accessList(r, w.world)]
+    if (r.chance(50)) {
+      t.maxFeePerGas = t.gasPrice
+      t.maxPriorityFeePerGas = '0x0'
+      delete t.gasPrice
+    }
+  }
 }
 
 // The signed bytes.
@@ -125,6 +172,12 @@ export function encode(kind, t, f, legacyChain) {
   const mark = Buffer.from([kind])
   const s = sign(who, keccak(Buffer.concat([mark, rlp(fields)])))
   return Buffer.concat([mark, rlp([...fields, s.y, s.r, s.s])])
+}
+
+export function kindOfTransaction(t) {
+  if (t.authorizationList) return 4
+  if (t.blobVersionedHashes) return 3
+  return t.maxFeePerGas ? 2 : t.accessLists ? 1 : 0
 }
 
 const NOTHING = '0x' + '00'.repeat(32)

@@ -3,25 +3,12 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { OPS, SINCE, undefinedOf } from './opcodes.mjs'
+import { overflow } from './segments.mjs'
 import { word } from './sign.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const read = (name) => readFileSync(join(here, '..', name), 'utf8')
-
-export const FORKS = ['Frontier', 'Homestead', 'EIP150', 'EIP158', 'Byzantium',
-  'Constantinople', 'ConstantinopleFix', 'Istanbul', 'Berlin', 'London', 'Paris',
-  'Shanghai', 'Cancun', 'Prague', 'Osaka']
-export const fork = (name) => FORKS.indexOf(name)
-const SINCE = { FRONTIER: 0, HOMESTEAD: 1, BYZANTIUM: 4, CONSTANTINOPLE: 5, ISTANBUL: 7,
-  LONDON: 9, SHANGHAI: 11, CANCUN: 12, OSAKA: 14 }
-
-// The opcodes: {value, name, in, out, since}.
-export const OPS = [...read('../src/metisvm/opcodes.def').matchAll(
-  /^X\(0x(..), (\w+), \d+, (\d+), (\d+), (\w+), \d+\)/gm)]
-  .filter((m) => SINCE[m[5]] !== undefined)
-  .map((m) => ({ value: parseInt(m[1], 16), name: m[2], in: +m[3], out: +m[4],
-    since: SINCE[m[5]] }))
-const OP = Object.fromEntries(OPS.map((o) => [o.name, o]))
 
 // A generator of numbers by seed (splitmix of 32 bits).
 export class Random {
@@ -58,9 +45,15 @@ for (const name of ['bls', 'bn254', 'kzg', 'modexp', 'p256']) {
 export const PRECOMPILE_SINCE = { 1: 0, 2: 0, 3: 0, 4: 0, 5: 4, 6: 4, 7: 4, 8: 4, 9: 7, 10: 12,
   11: 13, 12: 13, 13: 13, 14: 13, 15: 13, 16: 13, 17: 13, 256: 14 }
 
+// The shorter of two, mostly: long inputs cost time and add little.
+function publishedInput(r, at) {
+  const [a, b] = [r.of(INPUTS.get(at)), r.of(INPUTS.get(at))]
+  return Buffer.from(a.length < b.length || r.chance(15) ? a : b)
+}
+
 export function precompileInput(r, at) {
   let b
-  if (INPUTS.has(at) && r.chance(90)) b = Buffer.from(r.of(INPUTS.get(at)))
+  if (INPUTS.has(at) && r.chance(90)) b = publishedInput(r, at)
   else if (at === 1) b = ecrecoverInput(r)
   else if (at === 9) b = blakeInput(r)
   else if (at === 5) b = modexpInput(r)
@@ -91,6 +84,7 @@ function modexpInput(r) {
   return Buffer.concat([word(x), word(y), word(z), r.buffer(x + y + z)])
 }
 
+const OP = Object.fromEntries(OPS.map((o) => [o.name, o]))
 const EDGES = [0n, 1n, 2n, 31n, 32n, 255n, 256n, 1n << 128n, (1n << 255n), (1n << 255n) - 1n,
   (1n << 256n) - 1n, (1n << 64n) - 1n, (1n << 256n) - 2n, 0xffffffffn]
 // Emitted by functions of their own, with operands that make sense.
@@ -218,7 +212,7 @@ export class Program {
     }
   }
 
-  callOp(to, inSize) {
+  callOp(to, inSize, exactGas) {
     const r = this.r
     const [name] = r.of(CALLS.filter(([, since]) => since <= this.world.fork))
     this.push(r.to(120))
@@ -228,8 +222,9 @@ export class Program {
     if (name === 'CALL' || name === 'CALLCODE') this.push(r.chance(75) ? 0 : r.to(40))
     this.push(to)
     const gas = r.to(10)
-    if (gas < 5 && this.world.fork >= 2) this.op('GAS')
-    else this.push(gas < 8 ? r.in(20000, 90000) : r.to(6000))
+    if (exactGas !== undefined) this.push(exactGas)
+    else if (gas < 5 && this.world.fork >= 2) this.op('GAS')
+    else this.push(gas < 8 ? r.in(20000, 90000) : r.to(gas < 9 ? 40 : 6000))
     this.op(name)
     this.keep()
   }
@@ -242,6 +237,19 @@ export class Program {
     const input = precompileInput(r, at)
     this.bring(input)
     this.callOp(at, input.length)
+  }
+
+  // One of the single operations of the world's probe, some with just too little gas.
+  probe() {
+    const r = this.r
+    for (let i = r.in(1, 4); i > 0; i--) {
+      const s = r.of(this.world.probe.segments)
+      this.push(s.at)
+      this.push(0)
+      this.op('MSTORE')
+      const gas = s.least && r.chance(50) ? s.least + r.to(3) : s.gas
+      this.callOp(this.world.probe.address, 32, gas)
+    }
   }
 
   create() {
@@ -294,14 +302,30 @@ export class Program {
 
   defect() {
     const r = this.r
-    switch (r.to(6)) {
+    switch (r.to(9)) {
     case 0: return this.raw(0xfe)
-    case 1: return this.raw(r.to(256))
+    case 1: return this.raw(r.of(undefinedOf(this.world.fork)).value)
+    case 6: return this.underflow()
+    case 7:
+    case 8: return this.overflow()
     case 2: return this.raw(0x61, r.to(4), r.to(256), 0x56)
     case 3: return this.raw(...Array(20).fill(0x50))
     case 4: return this.raw(0x5b, 0x58, 0x80, 0x60, 0, 0x56)
     default: return this.raw(...r.buffer(r.in(1, 8)))
     }
+  }
+
+  // Takes all from the stack but one item less than the operation needs.
+  underflow() {
+    const o = this.r.of(OPS.filter((x) => x.since <= this.world.fork && x.in > 0))
+    while (this.height >= o.in) this.op('POP')
+    while (this.height < o.in - 1) this.push(this.value())
+    this.raw(o.value)
+  }
+
+  overflow() {
+    const o = this.r.of(OPS.filter((x) => x.since <= this.world.fork && x.out > x.in))
+    this.raw(...overflow(o, this.code.length, this.height))
   }
 
   statements(n, base, outer) {
@@ -314,9 +338,10 @@ export class Program {
       else if (pick < 171) this.skip()
       else if (pick < 180) this.callPrecompile()
       else if (pick < 190) this.callOp(r.of(this.world.addresses), r.to(100))
-      else if (pick < 194 && outer) this.loop(8)
+      else if (pick < 192 && this.world.probe) this.probe()
+      else if (pick < 195 && outer) this.loop(8)
       else if (pick < 198 && this.depth > 0) this.create()
-      else if (pick === 199 && r.chance(20)) this.defect()
+      else if (pick === 199 && r.chance(50)) this.defect()
       while (this.height - base > 60) this.op('POP')
     }
   }
@@ -357,7 +382,7 @@ export class Program {
   }
 
   body() {
-    this.statements(this.r.in(25, 90), 0, true)
+    this.statements(this.r.in(15, 60), 0, true)
     return this.finish()
   }
 

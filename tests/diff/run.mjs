@@ -1,129 +1,84 @@
 // Differential fuzzing of execution: random state tests by metis-evm and by go-ethereum's
-// evm; the state root and the hash of the logs must agree, a refusal must be refused by both.
-//   node tests/diff/run.mjs --evm METIS-EVM --geth EVM [--seed S] [--count N] [--work DIR]
-//        [--found DIR] [--fork F]
-// metis-evm says its root and logs, they become the tests' `post`, and the other checks
-// them. A test that differs is written to --found, made smaller. Last line:
-// `N passed, N failed`.
-import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+// evm; state root (which holds the gas paid) and the hash of the logs must agree, a refusal
+// must be refused by both.
+//   node tests/diff/run.mjs --evm METIS-EVM --geth EVM [--seed S] [--count N] [--fork F]
+//        [--found DIR] [--progress FILE] [--minimise no]
+// A test that differs is written to --found, made smaller. With --progress a run that was
+// ended goes on where it stood. Last line: `N passed, N failed`.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeTest } from './gen.mjs'
+import { Geth, options } from './oracle.mjs'
+import { compareStates, minimiseState } from './state.mjs'
+
+const BATCH = 250
+const MINIMISE_MS = 120000
+const KEPT_MAX = 40 // differences that are written
 
 const here = dirname(fileURLToPath(import.meta.url))
-const options = { seed: '1', count: '1000', found: join(here, 'found') }
-for (let i = 2; i + 1 < process.argv.length; i += 2) options[process.argv[i].slice(2)] = process.argv[i + 1]
-if (!options.evm || !options.geth) {
-  console.error('usage: run.mjs --evm METIS-EVM --geth EVM [--seed S] [--count N]')
+const o = options({ seed: '1', count: '1000', found: join(here, 'found') })
+if (!o.evm || !o.geth) {
+  console.error('usage: run.mjs --evm METIS-EVM --geth EVM [--seed S] [--count N] [--progress FILE]')
   process.exit(2)
 }
-const work = options.work ?? mkdtempSync(join(tmpdir(), 'metis-diff-'))
-mkdirSync(work, { recursive: true })
-const file = join(work, 'tests.json')
-const BATCH = 500
+const first = Number(o.seed)
+const count = Number(o.count)
+const work = mkdtempSync(join(tmpdir(), 'metis-diff-'))
+let total = { seed: first, count, done: 0, passed: 0, failed: 0, refused: 0 }
+if (o.progress && existsSync(o.progress)) {
+  const before = JSON.parse(readFileSync(o.progress, 'utf8'))
+  if (before.seed === first && before.count === count) total = before
+}
+const geth = new Geth(o.geth, 'statetest')
 
-function output(program, args) {
-  const run = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 1 << 30 })
-  if (run.error) throw run.error
-  if (run.signal) throw new Error(`${program} ended by ${run.signal}`)
-  return run.stdout
+async function keep(name, test) {
+  mkdirSync(o.found, { recursive: true })
+  const file = join(work, 'small.json')
+  const differs = async (t) =>
+    (await compareStates(o.evm, geth, file, { [name]: structuredClone(t) })).found.size > 0
+  const small = o.minimise === 'no' ? test
+    : await minimiseState(test, differs, Date.now() + MINIMISE_MS)
+  writeFileSync(join(o.found, `${name}.json`), JSON.stringify({ [name]: small }, null, 1) + '\n')
 }
 
-const entryOf = (test) => Object.values(test.post)[0][0]
-
-// Our results by name: {root, error}.
-function ours(tests) {
-  writeFileSync(file, JSON.stringify(tests))
-  const lines = output(options.evm, ['statetest', '--json', file]).split('\n')
-  return new Map(lines.filter((l) => l.startsWith('{')).map((l) => JSON.parse(l)).map((l) => [l.name, l]))
-}
-
-// The names of those that differ, with what was said.
-export function differing(tests) {
-  const found = new Map()
-  const refused = new Set()
-  for (const [name, l] of ours(tests)) {
-    entryOf(tests[name]).hash = l.stateRoot ?? entryOf(tests[name]).hash
-    if (/^refused/.test(l.error)) refused.add(name)
-    if (l.stateRoot === null) found.set(name, l.error)
-  }
-  for (const [name, l] of ours(tests)) {
-    const logs = /logs hash (0x[0-9a-f]{64})/.exec(l.error)
-    if (logs) entryOf(tests[name]).logs = logs[1]
-  }
-  for (const name of refused) entryOf(tests[name]).expectException = 'refused'
-  writeFileSync(file, JSON.stringify(tests))
-  const said = JSON.parse(output(options.geth, ['statetest', file]))
-  const seen = new Set()
-  for (const s of said) {
-    seen.add(s.name)
-    const root = entryOf(tests[s.name]).hash
-    if (!s.pass) found.set(s.name, s.error ?? 'failed')
-    else if (!refused.has(s.name) && s.stateRoot !== root) found.set(s.name, `root ${s.stateRoot}`)
-  }
-  for (const name of Object.keys(tests)) {
-    if (!seen.has(name)) found.set(name, 'not run by the other')
-  }
-  return { found, refused: refused.size }
-}
-
-// Drops accounts, lists and pieces of code while the test still differs.
-function minimise(name, test) {
-  let best = test
-  const still = (t) => differing({ [name]: structuredClone(t) }).found.size > 0
-  const attempt = (change) => {
-    const t = structuredClone(best)
-    if (change(t) === false || !still(t)) return false
-    best = t
-    return true
-  }
-  for (const address of Object.keys(best.pre)) {
-    if (address !== best.transaction.sender) attempt((t) => { delete t.pre[address] })
-  }
-  for (const address of Object.keys(best.pre)) {
-    for (let size = 256; size >= 1; size >>= 1) {
-      for (let at = 2; at < best.pre[address]?.code.length;) {
-        // JUMPDESTs in place of bytes: the places of jumps stay
-        attempt((t) => {
-          const code = t.pre[address].code
-          const part = code.slice(at, at + 2 * size)
-          if (/^0*$/.test(part)) return false
-          t.pre[address].code = code.slice(0, at) + '5b'.repeat(part.length / 2) + code.slice(at + part.length)
-        })
-        at += 2 * size
-      }
-      if (Date.now() > minimiseUntil) return best
-    }
-  }
-  return best
-}
-let minimiseUntil = 0
-
-let passed = 0
-let failed = 0
-let refusedAll = 0
-const first = Number(options.seed)
-const count = Number(options.count)
-for (let at = 0; at < count; at += BATCH) {
-  const tests = {}
-  for (let i = at; i < Math.min(count, at + BATCH); i++) tests[`fuzz-${first + i}`] = makeTest(first + i, options.fork)
-  const { found, refused } = differing(tests)
-  refusedAll += refused
-  failed += found.size
-  passed += Object.keys(tests).length - found.size
+async function finish({ tests, result }) {
+  const { found, refused } = await result
   for (const [name, why] of found) {
     console.log(`DIFFER ${name} [${Object.keys(tests[name].post)[0]}]: ${why}`)
-    if (failed > 40) continue
-    mkdirSync(options.found, { recursive: true })
-    minimiseUntil = Date.now() + 60000
-    const small = options.minimise === 'no' ? tests[name] : minimise(name, tests[name])
-    writeFileSync(join(options.found, `${name}.json`), JSON.stringify({ [name]: small }, null, 1) + '\n')
+    if (total.failed++ < KEPT_MAX) await keep(name, tests[name])
   }
-  if ((at / BATCH) % 20 === 19) console.log(`${passed} agree, ${failed} differ, ${refusedAll} refused`)
+  const n = Object.keys(tests).length
+  total.done += n
+  total.passed += n - found.size
+  total.refused += refused
+  if (o.progress) {
+    writeFileSync(o.progress + '.new', JSON.stringify(total))
+    renameSync(o.progress + '.new', o.progress)
+  }
 }
-if (!options.work) rmSync(work, { recursive: true })
-console.log(`refused by both: ${refusedAll}`)
-console.log(`${passed} passed, ${failed} failed`)
-process.exit(failed > 0 || passed === 0 ? 1 : 0)
+
+// The next batch is generated while the programs work on the one before.
+const started = Date.now()
+const skipped = total.done
+let running
+for (let at = total.done, slot = 0; at < count; at += BATCH, slot ^= 1) {
+  const tests = {}
+  for (let i = at; i < Math.min(count, at + BATCH); i++) tests[`fuzz-${first + i}`] = makeTest(first + i, o.fork)
+  const result = compareStates(o.evm, geth, join(work, `tests${slot}.json`), tests)
+  if (running) await finish(running)
+  running = { tests, result }
+  if ((at / BATCH) % 20 === 19) {
+    const rate = (total.done - skipped) / ((Date.now() - started) / 1000)
+    console.log(`${total.done} of ${count}: ${total.failed} differ, ${total.refused} refused by both, ` +
+      `${rate.toFixed(0)} programs/s`)
+  }
+}
+if (running) await finish(running)
+geth.close()
+rmSync(work, { recursive: true })
+console.log(`seeds: ${first} to ${first + count - 1}`)
+console.log(`refused by both: ${total.refused}`)
+console.log(`${total.passed} passed, ${total.failed} failed`)
+process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0)
