@@ -116,6 +116,20 @@ static mt_err execute(const struct test *t, enum fork fork, slice raw, struct ve
     return mem_state_root(&post, arena, &v->root);
 }
 
+/* What differs of root and logs, both where both do. */
+static void compare(const hash32 *root, const hash32 *logs, const struct verdict *v,
+                    char *error, size_t room)
+{
+    bool root_differs = !hash32_eq(root, &v->root);
+    size_t n = 0;
+    if (root_differs)
+        n = mt_fmt(error, room, "state root %s, should be %s", hash32_text(&v->root).s,
+                   hash32_text(root).s);
+    if (!hash32_eq(logs, &v->logs))
+        mt_fmt(error + n, room - n, "%slogs hash %s, should be %s",
+               root_differs ? "; " : "", hash32_text(&v->logs).s, hash32_text(logs).s);
+}
+
 /* Compares with what the fixture says; the difference goes to error. */
 static void judge(const json_t *entry, const struct verdict *v, char *error, size_t room)
 {
@@ -131,10 +145,8 @@ static void judge(const json_t *entry, const struct verdict *v, char *error, siz
         mt_fmt(error, room, "accepted, should be refused: %s", expected);
     else if (refused && !v->undecodable && !tx_error_matches(v->error, expected))
         mt_fmt(error, room, "refused for another reason: %s, not %s", v->why, expected);
-    else if (!hash32_eq(&root, &v->root) || !hash32_eq(&logs, &v->logs))
-        mt_fmt(error, room, "state root %s, should be %s; logs hash %s, should be %s",
-               hash32_text(&v->root).s, hash32_text(&root).s, hash32_text(&v->logs).s,
-               hash32_text(&logs).s);
+    else
+        compare(&root, &logs, v, error, room);
 }
 
 static void run_case(const struct test *t, enum fork fork, const json_t *entry,

@@ -72,9 +72,18 @@ function noteStep(f, s) {
   return note(f, 'failed', name)
 }
 
-// Reads the trace of a file whose tests are all of fork f.
-async function trace(file, f, count) {
-  const child = spawn(o.geth, ['statetest', '--trace', file], { stdio: ['ignore', 'ignore', 'pipe'] })
+// A line of the trace without its stack, which is long where the stack overflows.
+function parseStep(line) {
+  const at = line.lastIndexOf('"depth":')
+  return { op: Number(/"op":(\d+)/.exec(line.slice(0, 60))[1]), depth: parseInt(line.slice(at + 8), 10),
+    error: /"error":"([^"]*)/.exec(line.slice(at))?.[1] }
+}
+
+// Reads the trace of a file whose tests are all of fork f. Calls of precompiles are seen
+// with stacks alone.
+async function trace(file, f, count, stacks) {
+  const args = ['statetest', '--trace', ...(stacks ? [] : ['--trace.nostack']), file]
+  const child = spawn(o.geth, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   let steps = 0
   let call
   for await (const line of createInterface({ input: child.stderr })) {
@@ -83,25 +92,27 @@ async function trace(file, f, count) {
       steps = 0
     }
     if (!line.startsWith('{"pc"')) continue
-    const s = JSON.parse(line)
+    const s = parseStep(line)
     steps++
-    if (call && call.depth === s.depth) noteCall(f, call, BigInt(s.stack.at(-1) ?? 0))
+    if (call && call.depth === s.depth) noteCall(f, call, BigInt(JSON.parse(line).stack.at(-1) ?? 0))
     call = undefined
     noteStep(f, s)
-    const at = CALLS.includes(s.op) && !s.error ? String(Number(s.stack.at(-2))) : undefined
+    if (!stacks || s.error || !CALLS.includes(s.op)) continue
+    const { stack, gas } = JSON.parse(line)
+    const at = String(Number(stack.at(-2)))
     if (PRECOMPILE_SINCE[at] <= f) {
-      call = { at, depth: s.depth, asked: BigInt(s.stack.at(-1)), have: BigInt(s.gas) }
+      call = { at, depth: s.depth, asked: BigInt(stack.at(-1)), have: BigInt(gas) }
     }
   }
 }
 
-// The tests of the folder, those of a fork together.
+// The tests of the folder, those of a fork together: of precompiles, and of the rest.
 function casesByFork(folder) {
-  const by = FORKS.map(() => ({}))
+  const by = FORKS.map(() => [{}, {}])
   for (const name of readdirSync(folder).filter((n) => n.endsWith('.json'))) {
     for (const [test, t] of Object.entries(JSON.parse(readFileSync(join(folder, name), 'utf8')))) {
       for (const fork of Object.keys(t.post)) {
-        if (FORKS.includes(fork)) by[forkIndex(fork)][test] = { ...t, post: { [fork]: t.post[fork] } }
+        if (FORKS.includes(fork)) by[forkIndex(fork)][/^(operations|prices)/.test(test) ? 1 : 0][test] = { ...t, post: { [fork]: t.post[fork] } }
       }
     }
   }
@@ -109,7 +120,7 @@ function casesByFork(folder) {
 }
 
 const file = join(work, 'tests.json')
-const cases = o.cases ? casesByFork(o.cases) : FORKS.map(() => ({}))
+const cases = o.cases ? casesByFork(o.cases) : FORKS.map(() => [{}, {}])
 const holes = []
 for (let f = 0; f < FORKS.length; f++) {
   const tests = {}
@@ -117,10 +128,11 @@ for (let f = 0; f < FORKS.length; f++) {
     const seed = Number(o.seed) + f * 100000 + i
     tests[`fuzz-${seed}`] = makeTest(seed, FORKS[f])
   }
-  for (const [part, isRandom] of [[tests, true], [cases[f], false]]) {
+  const parts = [[tests, true, true], [cases[f][0], false, true], [cases[f][1], false, false]]
+  for (const [part, isRandom, stacks] of parts) {
     if (Object.keys(part).length === 0) continue
     writeFileSync(file, JSON.stringify(part))
-    await trace(file, f, isRandom)
+    await trace(file, f, isRandom, stacks)
   }
 }
 const heads = Object.keys(columns(0))

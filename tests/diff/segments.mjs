@@ -74,16 +74,16 @@ function body(o, way, start, operands) {
   }
 }
 
-const GAS = { ok: 120000, overflow: 20000, underflow: 2000, undefined: 2000 }
+const GAS = { ok: 120000, raw: 120000, overflow: 20000, underflow: 2000, undefined: 2000 }
 
 // A contract of segments and where each starts: [{op, way, at, gas, least}]. wanted:
-// [{op, way, operands}]
+// [{op, way, operands}], or way `raw` with the code itself
 export function makeSegments(wanted) {
   const code = [...DISPATCH]
-  const segments = wanted.map(({ op, way, operands }) => {
+  const segments = wanted.map(({ op, way, operands, code: raw }) => {
     const at = code.length
     code.push(0x5b)
-    const b = body(op, way, code.length, operands)
+    const b = raw ? { code: [...raw] } : body(op, way, code.length, operands)
     code.push(...b.code, 0)
     const s = { op, way, at, gas: GAS[way] }
     if (way === 'ok') s.least = DISPATCH_GAS + 3 * b.pushes
