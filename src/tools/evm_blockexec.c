@@ -79,6 +79,9 @@ static void report(const struct test *t, size_t i, const char *error,
         json_u64(&j, out->gas_used);
         kv_hash(&j, "stateRoot", root);
         kv_hash(&j, "receiptsRoot", &out->receipts_root);
+        kv_hash(&j, "requestsHash", &out->requests_hash);
+        json_key(&j, "logsBloom");
+        json_hex(&j, out->bloom, sizeof out->bloom);
         kv_hash(&j, "accessListHash", &out->access_list_hash);
         report_receipts(&j, out);
         json_key(&j, "accessList");
@@ -92,6 +95,7 @@ static mt_err execute(struct test *t, const struct block *b, const struct rules 
                       struct block_exec_out *out, struct mt_diag *diag)
 {
     struct vm_reader reader = mem_state_reader(&t->state);
+    struct mem_roots roots = {.now = t->state, .arena = t->arena};
     struct block_exec_in in = {
         .rules = rules,
         .header = &b->header,
@@ -100,6 +104,8 @@ static mt_err execute(struct test *t, const struct block *b, const struct rules 
         .arena = t->arena,
         .scratch = t->scratch,
         .engine = t->suite->engine,
+        .root = rules->fork < FORK_BYZANTIUM ? mem_root_after : NULL,
+        .root_ctx = &roots,
     };
     MT_TRY(txs_recover(NULL, b->txs, b->tx_num, true, diag));
     struct block_exec *be = block_exec_new(&in);
@@ -155,23 +161,22 @@ static void run_file(struct suite *s, const char *path, json_t *doc, struct buf 
     struct arena arena, scratch;
     struct test t = {.suite = s, .arena = &arena, .scratch = &scratch};
     json_t *value;
-    enum fork fork;
     (void)path;
     arena_init(&arena, TEST_MEMORY_MAX);
     arena_init(&scratch, vm_arena_size(BLOCK_GAS_LOCAL));
     json_object_foreach(doc, t.name, value)
     {
         const char *network = fx_str(value, "network");
+        uint64_t chain_id = 1;
+        const json_t *config = json_object_get(value, "config");
+        fx_u64(config, "chainid", &chain_id);
         if (network == NULL || !suite_wants(s, t.name, network) ||
-            fork_parse(network, &fork) != MT_OK)
+            !fx_network(network, chain_id, &t.spec))
             continue;
         arena_reset(&arena);
         t.doc = value;
         t.blocks = json_object_get(value, "blocks");
-        chain_spec_for_fork(fork, 1, &t.spec);
         t.spec.draft_prices = s->draft;
-        const json_t *config = json_object_get(value, "config");
-        fx_u64(config, "chainid", &t.spec.chain_id);
         if (!fx_blob_schedule(config, &t.spec) || load_state(&t) != MT_OK) {
             s->failed++;
             continue;

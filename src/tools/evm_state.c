@@ -191,3 +191,12 @@ struct vm_reader mem_state_reader(struct mem_state *s)
 {
     return (struct vm_reader){read_account, read_storage, read_code, read_block_hash, s};
 }
+
+mt_err mem_root_after(void *ctx, const struct state_delta *delta, hash32 *out)
+{
+    struct mem_roots *r = ctx;
+    struct mem_state next;
+    MT_TRY(mem_state_next(&r->now, delta, r->arena, &next));
+    r->now = next;
+    return mem_state_root(&r->now, r->arena, out);
+}

@@ -18,21 +18,6 @@ static mt_err find_hash(void *ctx, uint64_t number, hash32 *out)
     return MT_OK;
 }
 
-/* Before Byzantium: the state as it is after each transaction. */
-struct roots {
-    struct mem_state now;
-    struct arena *arena;
-};
-
-static mt_err root_after(void *ctx, const struct state_delta *delta, hash32 *out)
-{
-    struct roots *r = ctx;
-    struct mem_state next;
-    MT_TRY(mem_state_next(&r->now, delta, r->arena, &next));
-    r->now = next;
-    return mem_state_root(&r->now, r->arena, out);
-}
-
 /* ================= rewards ================= */
 
 /* Adds to one account; with nothing to add it still comes to be, where forks keep empty
@@ -199,7 +184,7 @@ int t8n_run(struct t8n *t)
     t->pre.block_hash_ctx = t;
     t->spec.metis = t->rules.fork < FORK_PARIS;
     struct vm_reader reader = mem_state_reader(&t->pre);
-    struct roots roots = {.now = t->pre, .arena = &t->arena};
+    struct mem_roots roots = {.now = t->pre, .arena = &t->arena};
     struct block_exec_in in = {
         .rules = &t->rules,
         .header = &t->env.header,
@@ -207,7 +192,7 @@ int t8n_run(struct t8n *t)
         .crypto = crypto_native(),
         .arena = &t->arena,
         .scratch = &t->scratch,
-        .root = t->rules.fork < FORK_BYZANTIUM ? root_after : NULL,
+        .root = t->rules.fork < FORK_BYZANTIUM ? mem_root_after : NULL,
         .root_ctx = &roots,
     };
     struct block_exec *be = block_exec_new(&in);

@@ -9,9 +9,9 @@ import { makeSegments, waysOf } from './segments.mjs'
 import { hex, keccak, key, rlp, sign, word } from './sign.mjs'
 
 const KEYS = Array.from({ length: 5 }, (_, i) => key(i))
-const CONTRACTS = Array.from({ length: 4 }, (_, i) => '0x' + (0xc0de00 + i).toString(16).padStart(40, '0'))
+export const CONTRACTS = Array.from({ length: 4 }, (_, i) => '0x' + (0xc0de00 + i).toString(16).padStart(40, '0'))
 const PROBE = '0x0000000000000000000000000000000000c0dead'
-const COINBASE = '0x2adc25665018aa1fe0e6bc666dac8fc2697ff9ba'
+export const COINBASE = '0x2adc25665018aa1fe0e6bc666dac8fc2697ff9ba'
 const h = (n) => '0x' + BigInt(n).toString(16)
 
 // The code a delegation points from.
@@ -29,7 +29,7 @@ function makeProbe(r, f) {
   return { address: PROBE, ...makeSegments(wanted) }
 }
 
-function makeWorld(r, f) {
+export function makeWorld(r, f) {
   const near = [...CONTRACTS, ...CONTRACTS, ...KEYS.map((k) => k.address), COINBASE]
   const world = { fork: f, addresses: [...near, '0x' + '00'.repeat(18) + 'dead', '0x02'],
     probe: makeProbe(r, f) }
@@ -93,7 +93,8 @@ function kindOf(r, f) {
   return r.of(kinds)
 }
 
-function makeTransaction(r, f, env, w) {
+// tame: keeps every rule.
+export function makeTransaction(r, f, env, w, tame) {
   const kind = kindOf(r, f)
   const base = Number(env.currentBaseFee ?? 0)
   const create = kind < 3 && r.chance(8)
@@ -117,7 +118,7 @@ function makeTransaction(r, f, env, w) {
       () => (r.chance(98) ? '0x01' : '0x02') + r.buffer(31).toString('hex'))
   }
   if (kind === 4) t.authorizationList = authorizations(r, w.world, w.pre)
-  if (r.chance(5)) spoil(r, f, env, w, t)
+  if (!tame && r.chance(5)) spoil(r, f, env, w, t)
   return { kind: kindOfTransaction(t), t }
 }
 
@@ -152,9 +153,8 @@ function spoil(r, f, env, w, t) {
 }
 
 // The signed bytes.
-export function encode(kind, t, f, legacyChain) {
+export function encode(kind, t, f, legacyChain, who = KEYS[0]) {
   const n = (v) => BigInt(v)
-  const who = KEYS[0]
   const tail = [n(t.gasLimit[0]), t.to, n(t.value[0]), t.data[0]]
   if (kind === 0) {
     const fields = [n(t.nonce), n(t.gasPrice), ...tail]

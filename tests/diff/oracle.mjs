@@ -1,13 +1,14 @@
 // The two implementations that are compared. go-ethereum's evm (get it with
-// `go install github.com/ethereum/go-ethereum/cmd/evm@v1.16.7`) runs once and is told the
-// files through standard input; metis-evm is started for each file.
+// `go install github.com/ethereum/go-ethereum/cmd/evm@v1.16.7`) runs state tests in one
+// process that is told the files through standard input; else a program is started for
+// each file.
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
 // What a program prints, whatever its status; a signal is an error.
-export function output(program, args) {
+export function output(program, args, quiet) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit'] })
     const parts = []
     child.stdout.on('data', (b) => parts.push(b))
     child.on('error', reject)
@@ -19,10 +20,9 @@ export function output(program, args) {
 }
 
 export class Geth {
-  // command: statetest or blocktest
-  constructor(program, command) {
+  constructor(program) {
     const env = { ...process.env, GOGC: '400' }
-    this.child = spawn(program, [command], { stdio: ['pipe', 'pipe', 'ignore'], env })
+    this.child = spawn(program, ['statetest'], { stdio: ['pipe', 'pipe', 'ignore'], env })
     this.waiting = []
     this.lines = []
     createInterface({ input: this.child.stdout }).on('line', (line) => this.take(line))

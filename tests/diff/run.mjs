@@ -31,7 +31,7 @@ if (o.progress && existsSync(o.progress)) {
   const before = JSON.parse(readFileSync(o.progress, 'utf8'))
   if (before.seed === first && before.count === count) total = before
 }
-const geth = new Geth(o.geth, 'statetest')
+const geth = new Geth(o.geth)
 
 async function keep(name, test) {
   mkdirSync(o.found, { recursive: true })

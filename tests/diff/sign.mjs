@@ -23,6 +23,7 @@ export const word = (n) => bytes(BigInt.asUintN(256, BigInt(n)).toString(16).pad
 
 // Numbers and bigints are integers, strings hex, lists lists.
 export function rlp(v) {
+  if (v.raw) return v.raw // encoded already
   if (Array.isArray(v)) {
     const body = Buffer.concat(v.map(rlp))
     return Buffer.concat([head(0xc0, body.length), body])
