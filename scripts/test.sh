@@ -190,6 +190,7 @@ suite_conformance() {
             node tests/amsterdam/oracle.mjs build/metis-evm "$dir/eest/blockchain_tests_devnet"
     fi
     tally "own state tests" build/metis-evm statetest tests/vectors/statetests
+    tally "own chains" build/metis-evm blocktest tests/vectors/blocktests
     if fixtures chain; then
         tally "chain t8n" node tests/t8n/run.mjs --bin build/metis-evm \
             --every $((full ? 1 : 20)) "$dir/eest/blockchain_tests"

@@ -102,8 +102,8 @@ mt_err mem_state_next(const struct mem_state *s, const struct state_delta *delta
 struct vm_reader mem_state_reader(struct mem_state *s);
 mt_err mem_state_root(const struct mem_state *s, struct arena *scratch, hash32 *out);
 
-/* Before Byzantium: the state as it is after each transaction of a block, and its root, as
- * block_exec_in.root wants it. */
+/* Before Byzantium: the state as it is after each transaction of a block, and its root,
+ * as block_exec_in.root wants it. */
 struct mem_roots {
     struct mem_state now;
     struct arena *arena;

@@ -4,6 +4,8 @@
 // them through a real chain too.
 //   node tests/diff/blocks.mjs --evm METIS-EVM --geth EVM [--seed S] [--count N] [--fork F]
 //        [--found DIR] [--out FILE]
+// With `--fork Amsterdam` the other is @ethereumjs/vm (tests/amsterdam/oracle.mjs), which
+// compares receipts, gas, state root and access list.
 // A chain that differs is written to --found with as few blocks and transactions as still
 // differ. --out keeps the last batch's tests. Last line: `N passed, N failed`.
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,6 +18,11 @@ import { options, output } from './oracle.mjs'
 const BATCH = 100
 const here = dirname(fileURLToPath(import.meta.url))
 const o = options({ seed: '1', count: '200', found: join(here, 'found') })
+const isAmsterdam = o.fork === 'Amsterdam'
+const oracle = join(here, '../amsterdam/oracle.mjs')
+// The contracts of EIP-8282, as in the oracle.
+const STUBS = isAmsterdam ? ['--stub', '0x0000bff46984e3725691fa540a8c7589300d8282', '--stub',
+  '0x000064d678505ad48f8ccb093bc65613800e8282'] : []
 const work = mkdtempSync(join(tmpdir(), 'metis-blocks-'))
 const file = join(work, 'chains.json')
 const jsonLines = (text) => text.split('\n').filter((l) => l.startsWith('{')).map((l) => JSON.parse(l))
@@ -31,12 +38,21 @@ async function execute(chains, found) {
       tests[name] = chainTest(c, i + 1)
     }
     writeFileSync(file, JSON.stringify(tests))
-    for (const l of jsonLines(await output(o.evm, ['blockexec', '--jobs', '1', file]))) {
+    for (const l of jsonLines(await output(o.evm, ['blockexec', '--jobs', '1', ...STUBS, file]))) {
       if (l.block !== i) continue
       if (l.error) found.set(l.name, `block ${i}: ${l.error}`)
       else fill(chains[l.name], i, l)
     }
   }
+}
+
+// Counts what was compared: a line for each that differs, and a last line of totals.
+async function compareAmsterdam(names, found) {
+  const text = await output('node', [oracle, o.evm, file])
+  for (const [, name, why] of text.matchAll(/^DIFFERENT (\S+): (.*)$/gm)) found.set(name, why)
+  const [, same, different] = /^(\d+) passed, (\d+) failed$/m.exec(text) ?? [0, 0, 0]
+  if (Number(same) + Number(different) !== names.length) throw new Error('not all were compared')
+  return found
 }
 
 // name -> what was said.
@@ -48,6 +64,7 @@ async function compare(chains) {
   writeFileSync(file, JSON.stringify(tests))
   if (o.out) copyFileSync(file, o.out)
   if (Object.keys(tests).length === 0) return found
+  if (isAmsterdam) return compareAmsterdam(Object.keys(tests), found)
   for (const s of JSON.parse(await output(o.geth, ['blocktest', file], true))) if (!s.pass) found.set(s.name, s.error)
   for (const l of jsonLines(await output(o.evm, ['blocktest', '--json', '--jobs', '1', file]))) {
     if (!l.pass && !found.has(l.name)) found.set(l.name, `import: ${l.error}`)

@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { operationCases, precompileCases } from './case_ops.mjs'
-import { encode } from './gen.mjs'
+import { encode, kindOfTransaction, makeTest as randomTest } from './gen.mjs'
 import { FORKS } from './opcodes.mjs'
 import { INPUTS } from './program.mjs'
 import { hex, key, keccak, rlp, word } from './sign.mjs'
@@ -116,14 +116,31 @@ function blobs() {
   return tests
 }
 
+// Of the random tests the smallest of each fork and type of transaction, and more of those
+// that delegate (EIP-7702).
+function sample() {
+  const best = new Map()
+  for (let seed = 1; seed <= 6000; seed++) {
+    const t = randomTest(seed)
+    const kind = kindOfTransaction(t.transaction)
+    const size = JSON.stringify(t).length
+    const place = `${Object.keys(t.post)[0]} type ${kind}` + (kind === 4 ? ` ${seed % 8}` : '')
+    if (!best.has(place) || size < best.get(place).size) best.set(place, { seed, size, t })
+  }
+  return Object.fromEntries([...best].map(([place, b]) => [`${place} fuzz-${b.seed}`, b.t]))
+}
+
 function run(path) {
   const r = spawnSync(geth, ['statetest', path], { encoding: 'utf8', maxBuffer: 1 << 28 })
   return JSON.parse(r.stdout)
 }
 
-function write(name, tests) {
+// Tests whose transaction is refused without a named reason are left out of a sample.
+function write(name, tests, isSample) {
   const path = join(out, name + '.json')
   const save = () => writeFileSync(path, JSON.stringify(tests) + '\n')
+  save()
+  for (const s of isSample ? run(path) : []) if (/^unexpected error/.test(s.error)) delete tests[s.name]
   save()
   const at = {}
   for (const s of run(path)) {
@@ -156,6 +173,7 @@ const plain = (fork, code, transactions, more) => {
   Object.assign(t.pre, more)
   return t
 }
+write('sample', sample(), true)
 write('operations', operationCases(plain))
 write('precompiles', precompileCases(plain))
 const modexp = {}

@@ -68,6 +68,7 @@ function genesisHeader(chain, f) {
     Object.assign(g, { blobGasUsed: 0n, excessBlobGas: BigInt(chain.excess), parentBeaconBlockRoot: zeros(32) })
   }
   if (since(f, 'Prague')) g.requestsHash = EMPTY_REQUESTS
+  if (since(f, 'Amsterdam')) Object.assign(g, { blockAccessListHash: NO_OMMERS, slotNumber: 0n })
   return g
 }
 
@@ -173,6 +174,7 @@ function startHeader(chain, parent, b) {
     head.blobGasUsed = 0n
   }
   if (since(f, 'Prague')) head.requestsHash = EMPTY_REQUESTS
+  if (since(f, 'Amsterdam')) Object.assign(head, { blockAccessListHash: NO_OMMERS, slotNumber: b.number * 3n })
   return head
 }
 
@@ -198,6 +200,7 @@ export function fill(chain, i, result) {
   Object.assign(header, { stateRoot: result.stateRoot, receiptTrie: result.receiptsRoot, bloom: result.logsBloom,
     gasUsed: BigInt(result.gasUsed) })
   if (header.requestsHash) header.requestsHash = result.requestsHash
+  if (header.blockAccessListHash) header.blockAccessListHash = result.accessListHash
 }
 
 function blockRlp(b) {

@@ -60,7 +60,7 @@ export function difficulty(parent, timestamp, f) {
 const FIELDS = ['parentHash', 'uncleHash', 'coinbase', 'stateRoot', 'transactionsTrie',
   'receiptTrie', 'bloom', 'difficulty', 'number', 'gasLimit', 'gasUsed', 'timestamp',
   'extraData', 'mixHash', 'nonce', 'baseFeePerGas', 'withdrawalsRoot', 'blobGasUsed',
-  'excessBlobGas', 'parentBeaconBlockRoot', 'requestsHash']
+  'excessBlobGas', 'parentBeaconBlockRoot', 'requestsHash', 'blockAccessListHash', 'slotNumber']
 
 export const encodeHeader = (h) => FIELDS.map((k) => h[k]).filter((v) => v !== undefined)
 

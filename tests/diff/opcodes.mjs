@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs'
 export const FORKS = ['Frontier', 'Homestead', 'EIP150', 'EIP158', 'Byzantium',
   'Constantinople', 'ConstantinopleFix', 'Istanbul', 'Berlin', 'London', 'Paris',
   'Shanghai', 'Cancun', 'Prague', 'Osaka']
-export const fork = (name) => FORKS.indexOf(name)
+// Amsterdam comes after them; its oracle is another.
+export const fork = (name) => (name === 'Amsterdam' ? FORKS.length : FORKS.indexOf(name))
 export const SINCE = { FRONTIER: 0, HOMESTEAD: 1, BYZANTIUM: 4, CONSTANTINOPLE: 5, ISTANBUL: 7,
   LONDON: 9, SHANGHAI: 11, CANCUN: 12, OSAKA: 14, AMSTERDAM: 15 }
 

@@ -105,7 +105,7 @@ export class Program {
   constructor(r, world, depth) {
     Object.assign(this, { r, world, depth, code: [], height: 0, data: [], patches: [] })
     this.plain = OPS.filter((o) => o.since <= world.fork && !SPECIAL.has(o.name) &&
-      !/^(PUSH|DUP|SWAP)/.test(o.name))
+      !/^(PUSH|DUP|SWAP|EXCHANGE)/.test(o.name))
   }
 
   raw(...b) { this.code.push(...b) }
@@ -189,12 +189,24 @@ export class Program {
   shuffle(base) {
     const have = this.height - base
     if (have < 2) return this.push(this.value())
+    if (this.world.fork >= SINCE.AMSTERDAM && have > 20 && this.r.chance(50)) return this.shuffleDeep(have)
     if (this.r.chance(50)) {
       this.raw(0x80 + this.r.to(Math.min(16, have)))
       this.height++
     } else {
       this.raw(0x90 + this.r.to(Math.min(16, have - 1)))
     }
+  }
+
+  // EIP-8024: immediates 128 and more reach from the 17th item on; some are not valid.
+  shuffleDeep(have) {
+    const pick = this.r.to(10)
+    const immediate = 128 + this.r.to(Math.min(have, 100) - 18)
+    if (pick < 5) {
+      this.raw(0xe6, immediate)
+      this.height++
+    } else if (pick < 9) this.raw(0xe7, immediate)
+    else this.raw(0xe8, this.r.chance(80) ? 0x8e : this.r.to(256))
   }
 
   // What a call left: its status, or a hash of what it returned, goes to a slot.
