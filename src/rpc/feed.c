@@ -175,18 +175,18 @@ static void put_answer(struct call *c, const struct feed_query *q,
 static bool wait(struct call *c, const struct feed_query *q)
 {
     struct rpc *r = c->rpc;
-    if (q->wait_ms == 0 || r->wait_num >= WAITERS_MAX)
+    if (q->wait_ms == 0 || r->feed_wait_num >= WAITERS_MAX)
         return false;
     struct feed_wait *w = mt_alloc(sizeof *w);
     *w = (struct feed_wait){
-        .next = r->waits,
+        .next = r->feed_waits,
         .call = c,
         .query = *q,
         .deadline_ns = clock_mono_ns() + q->wait_ms * 1000000u,
     };
     w->query.bytes = MT_MIN(q->bytes, INLINE_BYTES);
-    r->waits = w;
-    r->wait_num++;
+    r->feed_waits = w;
+    r->feed_wait_num++;
     call_later(c);
     return true;
 }
@@ -196,7 +196,7 @@ static void answer_wait(struct rpc *r, struct feed_wait **at)
     struct feed_wait *w = *at;
     struct block_id base;
     *at = w->next;
-    r->wait_num--;
+    r->feed_wait_num--;
     w->call->view = r->view;
     put_answer(w->call, &w->query, find_base(w->call, &w->query, &base) ? &base : NULL);
     arena_reset(&r->arena);
@@ -206,13 +206,13 @@ static void answer_wait(struct rpc *r, struct feed_wait **at)
 
 void feed_update(struct rpc *r)
 {
-    while (r->waits != NULL)
-        answer_wait(r, &r->waits);
+    while (r->feed_waits != NULL)
+        answer_wait(r, &r->feed_waits);
 }
 
 void feed_tick(struct rpc *r, uint64_t now_ns)
 {
-    struct feed_wait **at = &r->waits;
+    struct feed_wait **at = &r->feed_waits;
     while (*at != NULL) {
         if (now_ns >= (*at)->deadline_ns)
             answer_wait(r, at);
@@ -223,7 +223,7 @@ void feed_tick(struct rpc *r, uint64_t now_ns)
 
 void feed_gone(struct rpc *r, struct net_ref ref)
 {
-    struct feed_wait **at = &r->waits;
+    struct feed_wait **at = &r->feed_waits;
     while (*at != NULL) {
         const struct request *q = (*at)->call->req;
         if (q->done == NULL && net_ref_eq(q->ref, ref))

@@ -154,8 +154,8 @@ struct rpc {
     unsigned sub_num;
     struct filter *filters;
     unsigned filter_num;
-    struct feed_wait *waits; /* calls that wait for the next head */
-    unsigned wait_num;
+    struct feed_wait *feed_waits; /* calls that wait for the next head */
+    unsigned feed_wait_num;
     struct rpc_sync sync;
     struct sync_wait *sync_waits[256]; /* SYNC_BUCKETS, by hash */
     unsigned sync_num;

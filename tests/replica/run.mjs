@@ -20,6 +20,7 @@ const { keccak256, createPublicClient, webSocket } = require('viem')
 const { mnemonicToAccount } = require('viem/accounts')
 const WebSocket = require('ws')
 
+process.setMaxListeners(100) // one a node and folder
 const opt = options({ bin: 'build/metisd', kills: '12', seed: '0', only: '' })
 const kills = Number(opt.kills)
 const seed = Number(opt.seed) || Date.now() % 1e9
