@@ -57,6 +57,12 @@ async function startAnvil(silent) {
   return { child, stop, url, readyMs: performance.now() - t0 }
 }
 
+// User and system time of a process; ticks are 10 ms.
+const cpuMs = (pid) => {
+  const f = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
+  return 10 * (Number(f[11]) + Number(f[12]))
+}
+
 const rssMb = (pid) =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
 
@@ -115,6 +121,35 @@ const benches = {
   },
   call: () => rpcCpu('eth_call',
     '[{"to":"0x00000000000000000000000000000000000000aa","data":"0x70a08231"},"latest"]'),
+  // A transaction of about a million gas: Uniswap v2 swaps over and over. The same one asked
+  // for again and again, and the first time: then every request says another timeout, which
+  // neither server has seen. anvil keeps the traces of what it has mined, metisd runs it again.
+  async trace() {
+    const { flows } = await import('../tests/rpc/flows.mjs')
+    const node = await startMetisd(METISD, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0'])
+    const anvil = await startAnvil(true)
+    const figures = { again: [[], []], first: [[], []] }
+    const servers = []
+    for (const [url, pid] of [[node.networks[0].http, node.child.pid], [anvil.url, anvil.child.pid]])
+      servers.push({ url, pid, hash: (await flows(url))['many swaps'] })
+    let number = 0
+    for (let run = 0; run < 5; run++) {
+      for (const what of ['again', 'first']) {
+        for (const [i, { url, pid, hash }] of servers.entries()) {
+          const ask = () => rpc(url, 'debug_traceTransaction', [hash, { tracer: 'callTracer',
+            timeout: what === 'again' ? '5s' : `${5000 + ++number}ms` }])
+          await ask()
+          const before = cpuMs(pid)
+          for (let n = 0; n < 40; n++) await Promise.all([1, 2, 3, 4, 5].map(ask))
+          figures[what][i].push((cpuMs(pid) - before) * 1000 / 200)
+        }
+      }
+    }
+    await node.stop()
+    await anvil.stop()
+    report('server CPU of one callTracer, 1M gas, first time', 'us', ...figures.first)
+    report('server CPU of one callTracer, 1M gas, again', 'us', ...figures.again)
+  },
   blocknumber: () => rpcCpu('eth_blockNumber', '[]'),
 }
 

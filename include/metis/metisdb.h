@@ -101,6 +101,12 @@ mt_err metisdb_get_storage(struct metisdb_snapshot *s, const address *addr,
 /* Borrowed until the snapshot closes. */
 mt_err metisdb_get_code(struct metisdb_snapshot *s, const hash32 *code_hash, slice *out);
 
+/* The first block from `at` on that changed the account (nonce, balance, code or
+ * storage), or back: the last one up to it; canonical blocks whose reverse diffs are
+ * kept, without the first of the store. Any thread. MT_ENOTFOUND. */
+mt_err metisdb_find_change(struct metisdb *db, const address *addr, uint64_t at,
+                           bool back, uint64_t *number);
+
 /* Many at once, so that a store can overlap its cache misses. kind: slot NULL asks for
  * the account. */
 struct metisdb_want {

@@ -124,7 +124,8 @@ enum {
     EXEC_SKIP_L1_FEE = 32,
     EXEC_CALL = 63,
     /* With EXEC_SKIP_FEES: code sees the block's base fees whatever the price is. */
-    EXEC_SHOW_FEES = 64
+    EXEC_SHOW_FEES = 64,
+    EXEC_NO_BLOOM = 128 /* receipts without their bloom: nobody looks at them */
 };
 
 struct block_exec_in {

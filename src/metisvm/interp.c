@@ -5,8 +5,9 @@
  * Simple instructions are inline here and work on the registers below; the others
  * (VM_FAR_OPS) live in ops_*.c and see the registers in the frame.
  *
- * The loop is built twice: `full` counts steps and calls the tracer, the plain one
- * neither. Code ends with zeros (STOP), so the instruction pointer needs no bound. */
+ * The loop is built three times: plain, counting steps, and counting them and calling the
+ * tracer. Only the last hands the registers' address out, which keeps them in memory.
+ * Code ends with zeros (STOP), so the instruction pointer needs no bound. */
 #include "metisvm_int.h"
 
 struct regs {
@@ -537,7 +538,7 @@ static int turn(struct vm *vm, struct frame *f, int end)
             end = op_##name(vm, f, &r);                                                  \
         break;
 
-VM_INLINE int loop(struct vm *vm, uint64_t budget, bool full)
+VM_INLINE int loop(struct vm *vm, uint64_t budget, bool counted, bool traced)
 {
     while (!vm->done) {
         struct frame *f = vm->frame;
@@ -545,14 +546,12 @@ VM_INLINE int loop(struct vm *vm, uint64_t budget, bool full)
         const u256 *base = f->stack;
         int end = OP_GO;
         while (MT_LIKELY(end == OP_GO)) {
-            if (full) {
-                if (budget-- == 0) {
-                    save_regs(f, &r);
-                    return OP_GO;
-                }
-                if (vm->env.tracer != NULL && vm->env.tracer->step != NULL)
-                    trace(vm, f, &r);
+            if (counted && MT_UNLIKELY(budget-- == 0)) {
+                save_regs(f, &r);
+                return OP_GO;
             }
+            if (traced)
+                trace(vm, f, &r);
             switch (*r.ip) {
 #define X CASE
 #include "opcodes.def"
@@ -570,19 +569,24 @@ VM_INLINE int loop(struct vm *vm, uint64_t budget, bool full)
     return OP_GO;
 }
 
-static __attribute__((noinline)) int loop_full(struct vm *vm, uint64_t budget)
+static __attribute__((noinline)) int loop_traced(struct vm *vm, uint64_t budget)
 {
-    return loop(vm, budget, true);
+    return loop(vm, budget, true, true);
+}
+
+static __attribute__((noinline)) int loop_counted(struct vm *vm, uint64_t budget)
+{
+    return loop(vm, budget, true, false);
 }
 
 static __attribute__((noinline)) int loop_plain(struct vm *vm)
 {
-    return loop(vm, 0, false);
+    return loop(vm, 0, false, false);
 }
 
 int interp_run(struct vm *vm, uint64_t budget)
 {
-    if (budget == UINT64_MAX && (vm->env.tracer == NULL || vm->env.tracer->step == NULL))
-        return loop_plain(vm);
-    return loop_full(vm, budget);
+    if (vm->env.tracer != NULL && vm->env.tracer->step != NULL)
+        return loop_traced(vm, budget);
+    return budget == UINT64_MAX ? loop_plain(vm) : loop_counted(vm, budget);
 }

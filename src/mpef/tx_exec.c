@@ -506,7 +506,8 @@ static mt_err copy_logs(struct run *r, struct receipt *out)
     }
     out->logs = logs;
     out->log_num = num;
-    bloom_of_logs(logs, num, out->bloom);
+    if (!(r->flags & EXEC_NO_BLOOM))
+        bloom_of_logs(logs, num, out->bloom);
     return MT_OK;
 }
 

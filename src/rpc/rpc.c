@@ -127,6 +127,7 @@ mt_err rpc_new(const struct rpc_options *opt, struct head_view *view, struct rpc
     head_view_hold(view);
     r->view = view;
     r->dev = dev_new(r);
+    r->traces = trace_cache_new();
     *out = r;
     return MT_OK;
 }
@@ -238,6 +239,7 @@ void rpc_free(struct rpc *r)
     sub_free(r);
     rate_free(r->rate);
     dev_free(r->dev);
+    ref_cache_free(r->traces);
     while (r->spare != NULL) {
         struct request *q = r->spare;
         r->spare = q->next;

@@ -160,6 +160,7 @@ struct rpc {
     struct sync_wait *sync_waits[256]; /* SYNC_BUCKETS, by hash */
     unsigned sync_num;
     struct dev *dev;
+    struct ref_cache *traces; /* trace_cache.c */
     struct cheap cheap[CHEAP_SLOTS];
     uint64_t inline_off_ns; /* no calls on the loop until then: one took too long */
     u256 tip;               /* suggested, for tip_at */
@@ -251,13 +252,23 @@ enum call_status call_state(struct call *c, const struct block_arg *b,
 /* ---- wire.c ---- */
 void wire_tx(struct json_out *j, const struct tx *tx, const struct chain_block *b,
              uint32_t idx); /* b NULL: pending */
+/* The same with at most so many bytes of input. */
+void wire_tx_cut(struct json_out *j, const struct tx *tx, const struct chain_block *b,
+                 uint32_t idx, size_t input_max);
 void wire_block(struct json_out *j, const struct chain_block *b, bool full);
 /* The same without the end of the object. */
 void wire_block_open(struct json_out *j, const struct chain_block *b, bool full);
+/* Otterscan's form: no bloom, a count, transactions [from, to) with the function's
+ * selector alone as input, or none. */
+void wire_block_page(struct json_out *j, const struct chain_block *b, bool txs,
+                     size_t from, size_t to);
 void wire_header(struct json_out *j, const struct header *h, const hash32 *hash);
 /* first_log: index in the block of the receipt's first log. */
 void wire_receipt(struct json_out *j, const struct chain_block *b, uint32_t idx,
                   uint64_t first_log);
+/* Its members; logs: with logs and bloom, else null. */
+void wire_receipt_fields(struct json_out *j, const struct chain_block *b, uint32_t idx,
+                         uint64_t first_log, bool logs);
 uint64_t wire_first_log(const struct chain_block *b, uint32_t idx);
 void wire_log(struct json_out *j, const struct chain_block *b, uint32_t tx_idx,
               uint64_t log_idx, const struct log *log, bool removed);
@@ -416,6 +427,8 @@ void sync_expire(struct rpc *r, uint64_t now_ns);
  * is wrong. */
 mt_err typed_data_digest(const json_t *data, struct arena *arena, hash32 *out,
                          struct mt_diag *diag);
+/* ---- trace_cache.c ---- */
+struct ref_cache *trace_cache_new(void);
 
 /* ---- dev.c ---- */
 struct dev *dev_new(struct rpc *r);

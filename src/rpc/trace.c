@@ -154,7 +154,7 @@ bool replay_run(struct replay *r, const struct tx *tx, unsigned flags,
     if (t->opt->kinds & TRACE_VM)
         vm_trace_begin(t);
     hooks_on(t);
-    mt_err err = block_exec_tx(t->be, tx, flags, out, &diag);
+    mt_err err = block_exec_tx(t->be, tx, flags | EXEC_NO_BLOOM, out, &diag);
     t->hooks = (struct vm_tracer){0};
     t->deadline_ns = 0;
     if (err == MT_OK && t->err == MT_OK && buf_ok(&t->c->buf))
@@ -227,6 +227,7 @@ static void replay_init(struct replay *r, struct call *c, const struct header *h
     r->header = *h;
     r->rules = *rules;
     r->next = 0;
+    r->kept = false;
     r->mark = arena_mark(c->arena);
     arena_init(&r->frames, c->rpc->opt.call_memory_max);
     arena_init(&r->notes, c->rpc->opt.call_memory_max);
@@ -277,7 +278,8 @@ bool replay_to(struct replay *r, uint32_t idx)
     struct tx_outcome o;
     struct mt_diag diag = {0};
     for (; r->next < idx; r->next++) {
-        mt_err err = block_exec_tx(r->t.be, &r->b->block.txs[r->next], 0, &o, &diag);
+        mt_err err =
+            block_exec_tx(r->t.be, &r->b->block.txs[r->next], EXEC_NO_BLOOM, &o, &diag);
         if (err != MT_OK) {
             trace_failed(&r->t, err, &diag);
             return false;
@@ -295,6 +297,10 @@ bool replay_next(struct replay *r, struct tx_outcome *out)
 void replay_close(struct replay *r)
 {
     struct call *c = r->t.c;
+    if (r->t.err != MT_OK && !c->failed) /* of a writer */
+        trace_failed(&r->t, r->t.err, NULL);
+    if (r->kept)
+        trace_cache_put(c, &r->key, r->text);
     arena_fini(&r->frames);
     arena_fini(&r->notes);
     arena_rewind(c->arena, r->mark);
@@ -329,5 +335,16 @@ bool replay_tx(struct replay *r, struct call *c, size_t i,
         call_error(c, err, NULL);
         return false;
     }
-    return replay_open(r, c, b, opt) && replay_to(r, idx) && replay_next(r, out);
+    hash32 key;
+    bool keep = trace_cache_key(c, &b->block.hash, &key);
+    if (keep && trace_cache_get(c, &key)) {
+        chain_block_drop(b);
+        return false;
+    }
+    if (!replay_open(r, c, b, opt) || !replay_to(r, idx))
+        return false;
+    r->kept = keep;
+    r->key = key;
+    r->text = c->buf.len;
+    return replay_next(r, out);
 }

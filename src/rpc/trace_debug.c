@@ -103,6 +103,41 @@ enum call_status m_trace_block_by_hash(struct call *c)
     return whole_block(c, &at);
 }
 
+/* A block that is no part of the chain, on a parent that is. */
+enum call_status m_trace_block_raw(struct call *c)
+{
+    struct trace_options opt;
+    struct mt_diag diag = {0};
+    struct chain_block *parent, *b;
+    slice raw;
+    if (!args_num(c, 1, 2) || !arg_data(c, 0, &raw) || !trace_arg_options(c, 1, &opt))
+        return CALL_DONE;
+    b = arena_zalloc(c->arena, 1, sizeof(*b));
+    if (b == NULL)
+        return call_error(c, MT_ELIMIT, NULL);
+    b->refs = 2; /* it stays in the arena when the replay drops it */
+    mt_err err = block_decode(raw, c->arena, &b->block, &diag);
+    if (err == MT_OK)
+        err = txs_recover(NULL, b->block.txs, b->block.tx_num, true, &diag);
+    if (err != MT_OK)
+        return call_fail(c, RPC_PARAMS, "invalid argument 0: %s",
+                         log_err_text(err, &diag));
+    const struct header *h = &b->block.header;
+    err = chain_block_by_hash(c->rpc->opt.chain, &h->parent_hash, &parent);
+    if (err == MT_ENOTFOUND)
+        return call_fail(c, RPC_SERVER, "parent %s not found",
+                         hash32_text(&h->parent_hash).s);
+    if (err != MT_OK)
+        return call_error(c, err, NULL);
+    b->total_difficulty = u256_add(parent->total_difficulty, h->difficulty);
+    bool next = h->number == parent->block.header.number + 1;
+    chain_block_drop(parent);
+    if (!next)
+        return call_fail(c, RPC_SERVER,
+                         "the block's number does not follow its parent's");
+    return every_tx(c, b, &opt);
+}
+
 enum call_status m_trace_tx(struct call *c)
 {
     struct trace_options opt;

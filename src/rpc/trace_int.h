@@ -7,7 +7,8 @@
  *   trace_step.c      structLogs, the default
  *   trace_vm.c        vmTrace of trace_*          trace_diff.c    stateDiff of trace_*
  *   trace_parity.c    methods of trace_*          trace_filter.c  trace_filter
- *   ots.c             what Otterscan asks for
+ *   trace_cache.c     replies of lately
+ *   ots.c ots_search.c   what Otterscan asks for
  * A muxTracer runs several at once; one tree of calls serves all that need it. What is
  * remembered of a transaction lives in an arena that is reset before the next one. */
 #ifndef METIS_TRACE_INT_H
@@ -125,6 +126,9 @@ struct replay {
     struct arena_mark mark;
     struct chain_block *b;
     uint32_t next;
+    bool kept; /* the reply is kept under key; it begins at text */
+    hash32 key;
+    size_t text;
 };
 /* On the state before b, whose hold passes to the replay. False after an error was
  * written; replay_close either way. */
@@ -145,12 +149,20 @@ struct rules trace_rules_of(const struct call *c, const struct chain_block *b);
 /* Gives memory and state back. */
 void replay_close(struct replay *r);
 
-/* The transaction that parameter i names by hash, run watched; CALL_DONE without an
- * outcome (false) when there is none or after an error. missing: what a caller is told
- * who names an unknown one, NULL: null is written. */
+/* The transaction that parameter i names by hash, run watched. False: the reply is there,
+ * because there is no such transaction (missing: what is said then, NULL: null is
+ * written), because the same was asked lately, or after an error. */
 bool replay_tx(struct replay *r, struct call *c, size_t i,
                const struct trace_options *opt, const char *missing,
                struct tx_outcome *out);
+
+/* ---- trace_cache.c ---- */
+/* The key of a call's reply about a transaction of this block; false: not to be kept. */
+bool trace_cache_key(const struct call *c, const hash32 *block, hash32 *key);
+/* Writes the reply when it is known. */
+bool trace_cache_get(struct call *c, const hash32 *key);
+/* Keeps the reply from this place of the call's text on. */
+void trace_cache_put(struct call *c, const hash32 *key, size_t from);
 
 /* ---- trace_opt.c ---- */
 struct trace_kind_name {
@@ -210,6 +222,11 @@ extern const struct trace_options trace_list_options;
 typedef bool trace_reward_filter(void *ctx, const address *author);
 void trace_rewards(struct json_out *j, const struct chain_block *b,
                    const struct rules *rules, trace_reward_filter *wanted, void *ctx);
+
+/* ---- ots.c ---- */
+/* A block named by a JSON number, too. */
+bool ots_arg_block(struct call *c, size_t i, bool optional, struct block_arg *out);
+bool ots_arg_page_size(struct call *c, size_t i, uint64_t *out);
 
 /* ---- trace_diff.c ---- */
 void diff_write(struct trace *t, struct json_out *j);

@@ -77,14 +77,6 @@ static void put_views(struct trace *t, const hash32 *hash)
     json_obj_end(j);
 }
 
-/* A tracer may fail while it writes. */
-static void finish(struct replay *r)
-{
-    if (r->t.err != MT_OK && !r->t.c->failed)
-        call_error(r->t.c, r->t.err, NULL);
-    replay_close(r);
-}
-
 /* ---- lists ---- */
 
 void trace_rewards(struct json_out *j, const struct chain_block *b,
@@ -156,7 +148,7 @@ enum call_status m_parity_block(struct call *c)
             put_list(&r.t, &c->out);
     }
     if (num > 0)
-        finish(&r);
+        replay_close(&r);
     else
         chain_block_drop(b);
     if (ok)
@@ -175,7 +167,7 @@ enum call_status m_parity_tx(struct call *c)
         return CALL_DONE;
     if (replay_tx(&r, c, 0, &trace_list_options, NULL, &o))
         flat_write(&r.t, &c->out, &o);
-    finish(&r);
+    replay_close(&r);
     return CALL_DONE;
 }
 
@@ -207,7 +199,7 @@ enum call_status m_parity_get(struct call *c)
         else
             json_nil(&c->out);
     }
-    finish(&r);
+    replay_close(&r);
     return CALL_DONE;
 }
 
@@ -222,7 +214,7 @@ enum call_status m_parity_replay_tx(struct call *c)
         return CALL_DONE;
     if (replay_tx(&r, c, 0, &opt, NULL, &o))
         put_views(&r.t, &r.t.tx->hash);
-    finish(&r);
+    replay_close(&r);
     return CALL_DONE;
 }
 
@@ -254,7 +246,7 @@ enum call_status m_parity_replay_block(struct call *c)
     }
     if (ok)
         json_arr_end(&c->out);
-    finish(&r);
+    replay_close(&r);
     return CALL_DONE;
 }
 
@@ -303,7 +295,7 @@ enum call_status m_parity_call(struct call *c)
         return c->failed ? CALL_DONE : st;
     if (replay_open_call(&r, c, &env, &opt))
         run_call(&r, &tx);
-    finish(&r);
+    replay_close(&r);
     return CALL_DONE;
 }
 
@@ -341,7 +333,7 @@ enum call_status m_parity_call_many(struct call *c)
     }
     if (ok)
         json_arr_end(&c->out);
-    finish(&r);
+    replay_close(&r);
     return CALL_DONE;
 }
 
@@ -368,6 +360,6 @@ enum call_status m_parity_raw(struct call *c)
         return st;
     if (replay_open_call(&r, c, &env, &opt) && replay_run(&r, &tx, 0, &o))
         put_views(&r.t, &tx.hash);
-    finish(&r);
+    replay_close(&r);
     return CALL_DONE;
 }

@@ -130,13 +130,19 @@ static void wire_tx_fees(struct json_out *j, const struct tx *tx,
 void wire_tx(struct json_out *j, const struct tx *tx, const struct chain_block *b,
              uint32_t idx)
 {
+    wire_tx_cut(j, tx, b, idx, SIZE_MAX);
+}
+
+void wire_tx_cut(struct json_out *j, const struct tx *tx, const struct chain_block *b,
+                 uint32_t idx, size_t input_max)
+{
     json_obj(j);
     wire_tx_place(j, b, idx);
     kv_addr(j, "from", &tx->from);
     kv_u64(j, "gas", tx->gas);
     wire_tx_fees(j, tx, b);
     kv_hash(j, "hash", &tx->hash);
-    kv_hex(j, "input", tx->data.ptr, tx->data.len);
+    kv_hex(j, "input", tx->data.ptr, MT_MIN(tx->data.len, input_max));
     kv_u64(j, "nonce", tx->nonce);
     if (tx->has_to)
         kv_addr(j, "to", &tx->to);
@@ -163,7 +169,7 @@ void wire_tx(struct json_out *j, const struct tx *tx, const struct chain_block *
 /* ---- blocks ---- */
 
 static void wire_header_fields(struct json_out *j, const struct header *h,
-                               const hash32 *hash)
+                               const hash32 *hash, bool bloom)
 {
     if (hash != NULL)
         kv_hash(j, "hash", hash);
@@ -176,7 +182,10 @@ static void wire_header_fields(struct json_out *j, const struct header *h,
     kv_hash(j, "stateRoot", &h->state_root);
     kv_hash(j, "transactionsRoot", &h->tx_root);
     kv_hash(j, "receiptsRoot", &h->receipts_root);
-    kv_hex(j, "logsBloom", h->bloom, 256);
+    if (bloom)
+        kv_hex(j, "logsBloom", h->bloom, 256);
+    else
+        kv_null(j, "logsBloom");
     kv_u256(j, "difficulty", h->difficulty);
     kv_u64(j, "gasLimit", h->gas_limit);
     kv_u64(j, "gasUsed", h->gas_used);
@@ -208,7 +217,7 @@ static void wire_header_fields(struct json_out *j, const struct header *h,
 void wire_header(struct json_out *j, const struct header *h, const hash32 *hash)
 {
     json_obj(j);
-    wire_header_fields(j, h, hash);
+    wire_header_fields(j, h, hash, true);
     json_obj_end(j);
 }
 
@@ -240,12 +249,25 @@ static void wire_withdrawals(struct json_out *j, const struct block *b)
     json_arr_end(j);
 }
 
+static void wire_block_tail(struct json_out *j, const struct block *b)
+{
+    json_key(j, "uncles");
+    json_arr(j);
+    for (size_t i = 0; i < b->ommer_num; i++) {
+        hash32 h = header_hash(&b->ommers[i]);
+        json_hash(j, &h);
+    }
+    json_arr_end(j);
+    if (b->has_withdrawals)
+        wire_withdrawals(j, b);
+}
+
 void wire_block_open(struct json_out *j, const struct chain_block *cb, bool full)
 {
     const struct block *b = &cb->block;
     /* A block that is only pending has no hash yet. */
     json_obj(j);
-    wire_header_fields(j, &b->header, hash32_is_zero(&b->hash) ? NULL : &b->hash);
+    wire_header_fields(j, &b->header, hash32_is_zero(&b->hash) ? NULL : &b->hash, true);
     kv_u64(j, "size", block_size(b));
     json_key(j, "transactions");
     json_arr(j);
@@ -256,15 +278,7 @@ void wire_block_open(struct json_out *j, const struct chain_block *cb, bool full
             json_hash(j, &b->txs[i].hash);
     }
     json_arr_end(j);
-    json_key(j, "uncles");
-    json_arr(j);
-    for (size_t i = 0; i < b->ommer_num; i++) {
-        hash32 h = header_hash(&b->ommers[i]);
-        json_hash(j, &h);
-    }
-    json_arr_end(j);
-    if (b->has_withdrawals)
-        wire_withdrawals(j, b);
+    wire_block_tail(j, b);
 }
 
 void wire_block(struct json_out *j, const struct chain_block *b, bool full)
@@ -299,6 +313,26 @@ void wire_payload_fields(struct json_out *j, const struct block *b, slice access
         kv_hex(j, "blockAccessList", access_list.ptr, access_list.len);
         kv_u64(j, "slotNumber", h->slot_number);
     }
+}
+
+void wire_block_page(struct json_out *j, const struct chain_block *cb, bool txs,
+                     size_t from, size_t to)
+{
+    const struct block *b = &cb->block;
+    json_obj(j);
+    wire_header_fields(j, &b->header, &b->hash, false);
+    kv_u64(j, "size", block_size(b));
+    json_key(j, "transactionCount");
+    json_u64(j, b->tx_num);
+    if (txs) {
+        json_key(j, "transactions");
+        json_arr(j);
+        for (size_t i = from; i < to; i++)
+            wire_tx_cut(j, &b->txs[i], cb, (uint32_t)i, 4);
+        json_arr_end(j);
+    }
+    wire_block_tail(j, b);
+    json_obj_end(j);
 }
 
 /* ---- receipts and logs ---- */
@@ -382,9 +416,16 @@ static void wire_l1_fee(struct json_out *j, const struct receipt *r)
 void wire_receipt(struct json_out *j, const struct chain_block *b, uint32_t idx,
                   uint64_t first_log)
 {
+    json_obj(j);
+    wire_receipt_fields(j, b, idx, first_log, true);
+    json_obj_end(j);
+}
+
+void wire_receipt_fields(struct json_out *j, const struct chain_block *b, uint32_t idx,
+                         uint64_t first_log, bool logs)
+{
     const struct tx *tx = &b->block.txs[idx];
     const struct receipt *r = &b->receipts[idx];
-    json_obj(j);
     kv_hash(j, "blockHash", &b->block.hash);
     kv_u64(j, "blockNumber", b->block.header.number);
     if (r->has_contract)
@@ -399,12 +440,17 @@ void wire_receipt(struct json_out *j, const struct chain_block *b, uint32_t idx,
         kv_u64(j, "blobGasUsed", r->blob_gas_used);
         kv_u256(j, "blobGasPrice", r->blob_gas_price);
     }
-    json_key(j, "logs");
-    json_arr(j);
-    for (size_t i = 0; i < r->log_num; i++)
-        wire_log(j, b, idx, first_log + i, &r->logs[i], false);
-    json_arr_end(j);
-    kv_hex(j, "logsBloom", r->bloom, 256);
+    if (logs) {
+        json_key(j, "logs");
+        json_arr(j);
+        for (size_t i = 0; i < r->log_num; i++)
+            wire_log(j, b, idx, first_log + i, &r->logs[i], false);
+        json_arr_end(j);
+        kv_hex(j, "logsBloom", r->bloom, 256);
+    } else {
+        kv_null(j, "logs");
+        kv_null(j, "logsBloom");
+    }
     if (r->has_root)
         kv_hash(j, "root", &r->root);
     else
@@ -418,5 +464,4 @@ void wire_receipt(struct json_out *j, const struct chain_block *b, uint32_t idx,
     kv_u64(j, "type", tx->type);
     if (r->has_l1_fee)
         wire_l1_fee(j, r);
-    json_obj_end(j);
 }

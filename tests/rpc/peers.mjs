@@ -20,10 +20,10 @@ function freePort() {
   })
 }
 
-export async function startAnvil() {
+export async function startAnvil(args = ['--steps-tracing']) {
   const port = await freePort()
   const child = spawn(anvilBin, ['--silent', '--port', String(port), '--chain-id', String(CHAIN),
-    '--steps-tracing'])
+    ...args])
   process.on('exit', () => child.kill('SIGKILL'))
   const url = `http://127.0.0.1:${port}`
   for (let i = 0; i < 500 && !(await rpc(url, 'eth_chainId').catch(() => null)); i++) await sleep(20)

@@ -2,6 +2,7 @@
 // accounts, then their traces of each are compared where the two state the same facts.
 //   node tests/rpc/trace.mjs [--bin build/metisd]
 import { counter, options, rpc } from '../lib/metisd.mjs'
+import { flows } from './flows.mjs'
 import { A, difference, FROM, send, startBoth, TXS } from './peers.mjs'
 
 const opt = options({ bin: 'build/metisd' })
@@ -13,7 +14,8 @@ const WORDS = { OutOfGas: 'out of gas', InvalidFEOpcode: 'invalid opcode: INVALI
 // Where anvil and geth say different things, geth is followed: accounts that were empty are
 // left out, the outermost call has the transaction's gas, 4byteTracer passes over precompiles,
 // the price of a CREATE is without the gas handed on.
-const isEmpty = (a) => Object.keys(a).join() === 'balance' && a.balance === '0x0'
+const isEmpty = (a) => a.balance === '0x0' && Object.entries(a).every(([k, v]) => k === 'balance' ||
+  (k === 'storage' && Object.values(v).every((x) => /^0x0+$/.test(x))))
 // Fees differ with the networks' rules, so the coinbase and the sender's balance do.
 const without = (state, drop) => {
   if (!state) return state
@@ -94,6 +96,29 @@ await count.check('flat, mux, block and call', async () => {
   const want = JSON.stringify([[[], 3, undefined], [[0], 0, undefined], [[1], 0, undefined],
     [[2], 0, 'execution reverted']])
   if (paths !== want) throw new Error(`flat: ${paths}`)
+})
+// real contracts: the same hashes on both, their traces by the same comparison
+const real = [await flows(anvil.url), await flows(ours)]
+const coins = new Set([...coinbases])
+for (const name of Object.keys(real[0]).filter((n) => !n.startsWith('many')))
+  for (const [kind, config] of CASES.filter((c) => c[0] !== 'structLogs'))
+    await count.check(`${name}: ${JSON.stringify(config)}`, async () => {
+      const all = await Promise.all([anvil.url, ours].map((url, i) =>
+        rpc(url, 'debug_traceTransaction', [real[i][name], config])))
+      const d = difference(...all.map((x) => normal[kind](x, coins, { onlyTop: config.tracerConfig?.onlyTopCall })))
+      if (d) throw d
+    })
+await count.check('a million gas: gas used, again, as RLP', async () => {
+  const hash = real[1]['many swaps']
+  const config = { tracer: 'callTracer' }
+  const [want, got, again] = await Promise.all([rpc(anvil.url, 'debug_traceTransaction', [real[0]['many swaps'], config]),
+    rpc(ours, 'debug_traceTransaction', [hash, config]), rpc(ours, 'debug_traceTransaction', [hash, config])])
+  const r = await rpc(ours, 'eth_getTransactionReceipt', [hash])
+  const d = difference(normal.callTracer(want), normal.callTracer(got)) ?? difference(got, again)
+  if (d || got.gasUsed !== r.gasUsed) throw d ?? got.gasUsed
+  const raw = await rpc(ours, 'debug_getRawBlock', [r.blockNumber])
+  const e = difference([{ txHash: hash, result: got }], await rpc(ours, 'debug_traceBlock', [raw, config]))
+  if (e) throw e
 })
 await count.check('limits', async () => {
   const refused = async (params, code, text) => {
