@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # The order of a whole run. Every name has a function suite_<name> below.
-SUITES=(build clang tidy contracts unit fuzz conformance stf cli life rpc clients replica web crash asan tsan)
+SUITES=(build clang tidy contracts unit fuzz conformance stf cli life abuse rpc clients replica web crash asan tsan)
 full=0
 allow_skip=0
 chosen=()
@@ -252,6 +252,11 @@ suite_rpc() {
     tally "what Otterscan asks" node tests/rpc/ots.mjs --bin build/metisd
     fixtures rpc || return 0
     tally "rpc cases" node tests/rpc/run.mjs --bin build/metisd "$dir/rpc/tests"
+}
+
+suite_abuse() {
+    need release
+    tally abuse node tests/abuse/run.mjs --bin build/metisd $([ "$full" -eq 1 ] && echo --full)
 }
 
 suite_clients() {
