@@ -84,7 +84,7 @@ static void send_reply(struct request *q, struct buf *b)
         net_reply(q->rpc->net, q->ref, q->net_id, b);
 }
 
-static void write_error(struct buf *b, const json_t *id, int code, const char *text,
+static void write_error(struct buf *b, struct call_id id, int code, const char *text,
                         const struct error_data *data);
 
 /* Puts the replies of a batch together; those past the size limit become errors. */
@@ -130,25 +130,29 @@ static void request_less(struct request *q)
 
 /* ---- writing a reply ---- */
 
-static void put_id(struct buf *b, const json_t *id)
+static void put_id(struct buf *b, struct call_id id)
 {
     char text[ID_SIZE_MAX];
     size_t n = 0;
-    if (id != NULL && !json_is_null(id))
-        n = json_dumpb(id, text, sizeof(text), JSON_ENCODE_ANY | JSON_COMPACT);
+    if (id.text.len > 0) {
+        buf_put_slice(b, id.text);
+        return;
+    }
+    if (id.json != NULL && !json_is_null(id.json))
+        n = json_dumpb(id.json, text, sizeof(text), JSON_ENCODE_ANY | JSON_COMPACT);
     if (n == 0 || n > sizeof(text))
         buf_put(b, "null", 4);
     else
         buf_put(b, text, n);
 }
 
-static void write_head(struct buf *b, const json_t *id)
+static void write_head(struct buf *b, struct call_id id)
 {
     buf_put_str(b, "{\"jsonrpc\":\"2.0\",\"id\":");
     put_id(b, id);
 }
 
-static void write_error(struct buf *b, const json_t *id, int code, const char *text,
+static void write_error(struct buf *b, struct call_id id, int code, const char *text,
                         const struct error_data *data)
 {
     struct json_out j = json_out(b);
@@ -250,7 +254,8 @@ static void call_seal(struct call *c)
         buf_put_u8(&c->buf, '}');
     if (!buf_ok(&c->buf))
         call_fail(c, RPC_TOO_LARGE, "response too large");
-    if (c->id == NULL || c->req->gone)
+    bool notification = c->id.json == NULL && c->id.text.len == 0;
+    if (notification || c->req->gone)
         buf_reset(&c->buf);
     if (!c->req->batch)
         return;
@@ -471,31 +476,25 @@ static bool may_run(struct call *c)
     return false;
 }
 
-static void run_call(struct call *c, const json_t *obj)
+static void call_open(struct call *c, struct request *q)
 {
-    static const json_t null_id = {.type = JSON_NULL, .refcount = (size_t)-1};
-    struct rpc *r = c->rpc;
-    const char *name = NULL;
-    const char *fault = "invalid request: not an object";
+    struct rpc *r = q->rpc;
+    c->rpc = r;
+    c->req = q;
     c->start_ns = clock_mono_ns();
     c->arena = &r->arena;
     c->view = r->view;
     metric_add(METRIC_rpc_requests_total, r->opt.metric_net, 1);
-    if (json_is_object(obj))
-        fault = request_fault(obj, &c->id, &name, &c->params);
-    if (fault != NULL) {
-        if (c->id == NULL)
-            c->id = &null_id;
-        call_fail(c, RPC_REQUEST, "%s", fault);
-        call_end(c);
-        return;
-    }
+}
+
+/* A call whose id and params are set. */
+static void run_method(struct call *c, const char *name)
+{
+    struct rpc *r = c->rpc;
     c->method = rpc_find(r, name);
     if (c->method == NULL) {
         call_fail(c, RPC_METHOD, "the method %.100s does not exist/is not available",
                   name);
-    } else if (json_is_object(c->params)) {
-        call_fail(c, RPC_PARAMS, "non-array args");
     } else if (c->params != NULL && !json_is_array(c->params) &&
                !json_is_null(c->params)) {
         call_fail(c, RPC_PARAMS, "non-array args");
@@ -518,9 +517,51 @@ static void run_call(struct call *c, const json_t *obj)
     call_end(c);
 }
 
+static void run_call(struct call *c, struct request *q, const json_t *obj)
+{
+    static const json_t null_id = {.type = JSON_NULL, .refcount = (size_t)-1};
+    const char *name = NULL;
+    const char *fault = "invalid request: not an object";
+    call_open(c, q);
+    if (json_is_object(obj))
+        fault = request_fault(obj, &c->id.json, &name, &c->params);
+    if (fault == NULL) {
+        run_method(c, name);
+        return;
+    }
+    if (c->id.json == NULL)
+        c->id.json = &null_id;
+    call_fail(c, RPC_REQUEST, "%s", fault);
+    call_end(c);
+}
+
+/* The usual shape; false: nothing was done. */
+static bool run_scanned(struct request *q, slice body)
+{
+    struct scanned s;
+    struct call *c = &q->one;
+    char name[SCAN_METHOD_MAX];
+    if (!rpc_scan(body, &s))
+        return false;
+    q->doc = s.params;
+    q->call_num = q->open = 1;
+    q->calls = c;
+    call_open(c, q);
+    if (s.id.ptr != NULL) {
+        MT_ASSERT(s.id.len <= sizeof(q->id_text));
+        memcpy(q->id_text, s.id.ptr, s.id.len);
+        c->id.text = slice_of(q->id_text, s.id.len);
+    }
+    c->params = s.params;
+    memcpy(name, s.method.ptr, s.method.len);
+    name[s.method.len] = 0;
+    run_method(c, name);
+    return true;
+}
+
 static void refuse(struct request *q, int code, const char *text)
 {
-    write_error(&q->one.buf, NULL, code, text, NULL);
+    write_error(&q->one.buf, (struct call_id){0}, code, text, NULL);
     metric_add(METRIC_rpc_errors_total, q->rpc->opt.metric_net, 1);
     q->batch = false;
     request_end(q);
@@ -547,10 +588,8 @@ static void run_batch(struct request *q)
     q->calls = mt_alloc(n * sizeof(*q->calls));
     for (unsigned i = 0; i < q->call_num; i++) {
         struct call *c = &q->calls[i];
-        c->rpc = r;
-        c->req = q;
         buf_init(&c->buf, r->opt.reply_max);
-        run_call(c, json_array_get(q->doc, i));
+        run_call(c, q, json_array_get(q->doc, i));
     }
     request_less(q);
 }
@@ -565,6 +604,8 @@ void rpc_request(struct rpc *r, struct request *q, slice body)
         return;
     }
     r->tree_bytes += q->tree_bytes = weight;
+    if (body.len < WEIGH_MIN && run_scanned(q, body))
+        return;
     mt_err err = json_parse(body, r->opt.body_max, DEPTH_MAX, &q->doc, &diag);
     if (err != MT_OK) {
         q->doc = NULL;
@@ -579,7 +620,5 @@ void rpc_request(struct rpc *r, struct request *q, slice body)
     }
     q->call_num = q->open = 1;
     q->calls = &q->one;
-    q->one.rpc = r;
-    q->one.req = q;
-    run_call(&q->one, q->doc);
+    run_call(&q->one, q, q->doc);
 }

@@ -1,6 +1,7 @@
 /* rpc, private: the call in progress, its helpers, and the seams between the files.
  *   rpc.c       options, table, life
  *   dispatch.c  bodies -> calls -> replies; readers; completion
+ *   scan.c      the usual shape of a request
  *   rate.c      what an address may ask for
  *   params.c    parameters        wire.c   JSON forms of chain values
  *   trace*.c    traces, see trace_int.h
@@ -69,6 +70,12 @@ struct method {
 
 struct request;
 
+/* The id to repeat, as a value or as text; neither: a notification. */
+struct call_id {
+    const json_t *json;
+    slice text;
+};
+
 struct call {
     struct job job;   /* on a reader */
     struct task task; /* on the way back */
@@ -76,8 +83,8 @@ struct call {
     struct request *req;
     const struct method *method;
     const json_t *params; /* array, or NULL for none */
-    const json_t *id;     /* NULL: a notification */
-    struct buf buf;       /* the whole reply object */
+    struct call_id id;
+    struct buf buf; /* the whole reply object */
     struct json_out out;
     bool failed;
     bool on_reader;
@@ -111,7 +118,8 @@ struct request {
     size_t tree_bytes;           /* that doc takes */
     rpc_done_fn *done;           /* instead of the net */
     void *done_ctx;
-    json_t *doc;
+    json_t *doc; /* what the calls borrow from: the body, or the params alone */
+    char id_text[64];
     unsigned call_num, open;
     struct call *calls; /* &one unless a batch */
     struct call one;
@@ -201,6 +209,15 @@ bool call_should_stop(void *ctx);
 
 /* A connection is gone: its calls stop. */
 void requests_gone(struct rpc *r, struct net_ref ref);
+
+/* ---- scan.c ---- */
+#define SCAN_METHOD_MAX 64u
+struct scanned {
+    slice method, id; /* in the body; id.ptr NULL: a notification */
+    json_t *params;   /* the caller's; NULL: none */
+};
+/* Reads a request of the usual shape; false: read it in full. */
+bool rpc_scan(slice body, struct scanned *out);
 
 /* ---- rate.c ---- */
 struct rate;
