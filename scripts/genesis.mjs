@@ -3,11 +3,15 @@
 //
 // Sources of the system contracts' code: the EIPs named beside them; it is deployed there
 // by a keyless transaction on Ethereum, here it stands in the genesis. Predeploys are our
-// own Solidity (src/contracts, built by scripts/contracts.sh).
+// own Solidity (src/contracts, built by scripts/contracts.sh). Preinstalls, which the dev
+// networks have, are made by scripts/preinstalls.mjs; their constructors run here, for the
+// chain id of each network, in anvil.
+import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort, rpc, sleep } from '../tests/lib/metisd.mjs'
 
 const top = join(dirname(fileURLToPath(import.meta.url)), '..')
 const require = createRequire(join(top, 'tests/clients/package.json'))
@@ -102,7 +106,47 @@ function predeploy(name, values) {
   return { balance: '0x0', nonce: '0x1', code: runtime, ...(Object.keys(storage).length ? { storage } : {}) }
 }
 
-function alloc(n) {
+// ---- preinstalls ----
+const PREINSTALLS = JSON.parse(
+  readFileSync(join(top, 'src/contracts/preinstalls.json'), 'utf8'))
+
+// What their deployment leaves behind: accounts with code, by address; contracts that
+// constructors made are among them.
+async function preinstalled(chainId) {
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const anvil = spawn(
+    join(top, 'tests/clients/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil'),
+    ['--silent', '--port', String(port), '--chain-id', String(chainId)])
+  process.on('exit', () => anvil.kill('SIGKILL'))
+  for (let i = 0; i < 500 && !(await rpc(url, 'eth_chainId').catch(() => null)); i++) await sleep(20)
+  const runtime = async (p) => { // the constructor as a call to the address itself
+    await rpc(url, 'anvil_setCode', [p.address, p.initCode])
+    return rpc(url, 'eth_call', [{ to: p.address }, 'latest'])
+  }
+  const out = {}
+  for (const p of PREINSTALLS.contracts) {
+    if (!p.salt) {
+      const code = await runtime(p)
+      out[p.address.toLowerCase()] = { balance: '0x0', nonce: '0x1', code }
+      await rpc(url, 'anvil_setCode', [p.address, code])
+      continue
+    }
+    const hash = await rpc(url, 'eth_sendTransaction', [{ from: accounts[0], gas: '0xf00000',
+      to: PREINSTALLS.deployer, data: p.salt + p.initCode.slice(2) }])
+    while (!(await rpc(url, 'eth_getTransactionReceipt', [hash]))) await sleep(10)
+    const { post } = await rpc(url, 'debug_traceTransaction',
+      [hash, { tracer: 'prestateTracer', tracerConfig: { diffMode: true } }])
+    for (const [address, a] of Object.entries(post))
+      if (a.code) out[address] = { balance: '0x0', nonce: hex(a.nonce), code: a.code,
+        ...(a.storage ? { storage: a.storage } : {}) }
+    if (!out[p.address.toLowerCase()]) throw new Error(`${p.name}: it was not deployed`)
+  }
+  anvil.kill()
+  return out
+}
+
+async function alloc(n) {
   const out = {}
   // No keys of the public networks are ours: their predeploys have no owner here.
   const owner = n.dev ? accounts[0] : '0x' + '00'.repeat(20)
@@ -116,11 +160,12 @@ function alloc(n) {
   out[L1_BLOCK] = predeploy('L1BlockNumber', { owner })
   for (const s of SYSTEM)
     if (reached(n, s.fork)) out[s.address] = { balance: '0x0', nonce: '0x1', code: s.code }
+  if (n.dev) Object.assign(out, await preinstalled(n.chainId))
   const sorted = Object.entries(out).sort(([a], [b]) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1))
   return Object.fromEntries(sorted.map(([a, v]) => [getAddress(a.toLowerCase()), v]))
 }
 
-function genesis(n) {
+async function genesis(n) {
   return {
     config: {
       chainId: n.chainId,
@@ -150,7 +195,7 @@ function genesis(n) {
     coinbase: VAULT,
     ...(london(n) ? { baseFeePerGas: hex(GWEI) } : {}),
     ...(reached(n, 'cancun') ? { excessBlobGas: '0x0', blobGasUsed: '0x0' } : {}),
-    alloc: alloc(n),
+    alloc: await alloc(n),
   }
 }
 
@@ -223,6 +268,10 @@ function networksPage() {
     row(['`' + L1_BLOCK + '`', '`L1BlockNumber`', 'all']),
     ...SYSTEM.map((s) => row(['`' + s.address + '`', `${s.eip}: ${s.name}`,
       NETWORKS.filter((n) => reached(n, s.fork)).map((n) => '`' + n.file + '`').join(', ')])),
+    '', '## Preinstalls of the dev networks', '',
+    'What projects expect at the same address everywhere; constructors were run for the chain id.', '',
+    row(['address', 'contract', 'from']), row(['---', '---', '---']),
+    ...PREINSTALLS.contracts.map((p) => row(['`' + p.address + '`', p.name, p.source])),
     '', '## Accounts of the dev networks', '',
     'Of the public mnemonic `' + MNEMONIC + '`: never use them elsewhere. Account 0 owns the',
     'predeploys.', '',
@@ -245,6 +294,6 @@ function put(path, text) {
   console.log(`${same ? 'ok  ' : 'FAIL'} ${path} ${same ? 'matches' : 'differs from'} the table`)
   if (!same) bad++
 }
-for (const n of NETWORKS) put(`conf/${n.file}.json`, JSON.stringify(genesis(n), null, 2) + '\n')
+for (const n of NETWORKS) put(`conf/${n.file}.json`, JSON.stringify(await genesis(n), null, 2) + '\n')
 put('docs/NETWORKS.md', networksPage())
 process.exit(bad ? 1 : 0)

@@ -49,6 +49,8 @@ pinned_packages() {
     echo "$sum" >"$dir/node_modules/.pin"
 }
 npm_packages() { pinned_packages tests/clients; }
+# What the preinstalls of the dev networks are made from.
+preinstall_packages() { pinned_packages scripts/preinstalls; }
 # Hardhat of two generations, with the Node that each wants.
 hardhat_packages() {
     pinned_packages tests/clients/hardhat2

@@ -142,6 +142,8 @@ suite_tidy() {
 suite_contracts() {
     npm_packages
     one "bytecode of the contracts" node scripts/contracts.mjs --check
+    preinstall_packages
+    tally "preinstalls" node scripts/preinstalls.mjs --check
     one "genesis files and NETWORKS.md" node scripts/genesis.mjs --check
 }
 

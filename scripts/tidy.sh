@@ -104,7 +104,7 @@ file_comments() {
     done
 }
 todos() { grep -nE '\b(TODO|FIXME|XXX|HACK)\b' "${SOURCES[@]}"; }
-machine_paths() { git grep -nE '(^|[^A-Za-z0-9_.])/(work|home)/[a-z]' -- . ':!tests/clients/package-lock.json'; }
+machine_paths() { git grep -nE '(^|[^A-Za-z0-9_.])/(work|home)/[a-z]' -- . ':!*package-lock.json'; }
 format() {
     local bin
     bin=$(command -v clang-format-14) || { echo "clang-format-14 is not installed"; return; }
@@ -116,7 +116,7 @@ shell_syntax() {
     local f
     for f in "${SCRIPTS[@]}"; do bash -n "$f"; done
 }
-lock_file() { grep -nE '"resolved"' tests/*/package-lock.json; }
+lock_file() { git grep -nE '"resolved"' -- '*package-lock.json'; }
 
 check "layers" scripts/layers.sh
 check "banned calls" banned

@@ -33,12 +33,18 @@ function published(path) {
   return { abi: j.abi, bytecode: code.startsWith('0x') ? code : '0x' + code }
 }
 
+const V3 = '@uniswap/v3-periphery/artifacts/contracts/'
+
 export function loadArtifacts() {
   return {
     TestToken: compileToken(),
     Factory: published('@uniswap/v2-core/build/UniswapV2Factory.json'),
     Pair: published('@uniswap/v2-core/build/UniswapV2Pair.json'),
     Router: published('@uniswap/v2-periphery/build/UniswapV2Router02.json'),
+    V3Factory: published('@uniswap/v3-core/artifacts/contracts/UniswapV3Factory.sol/UniswapV3Factory.json'),
+    V3Pool: published('@uniswap/v3-core/artifacts/contracts/UniswapV3Pool.sol/UniswapV3Pool.json'),
+    V3Positions: published(V3 + 'NonfungiblePositionManager.sol/NonfungiblePositionManager.json'),
+    V3Router: published(V3 + 'SwapRouter.sol/SwapRouter.json'),
     Weth: published('@uniswap/v2-periphery/build/WETH9.json'),
   }
 }

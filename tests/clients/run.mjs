@@ -1,16 +1,20 @@
 // Runs real clients against both dev networks:
-//   node tests/clients/run.mjs [--bin build/metisd] [--only ethers,viem,web3,cast,predeploys,hardhat2,hardhat3]
+//   node tests/clients/run.mjs [--bin build/metisd] [--only ethers,viem,...]
 // With --anvil the flows run against anvil instead, which tests the flows themselves.
 import { spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { counter, options, rpc, sleep, startMetisd } from '../lib/metisd.mjs'
+import { counter, freePort, options, rpc, sleep, startMetisd } from '../lib/metisd.mjs'
 import { loadArtifacts } from './artifacts.mjs'
 
-const opt = options({ bin: 'build/metisd', only: 'ethers,viem,web3,cast,predeploys,hardhat2,hardhat3', anvil: false })
+// Hardhat last: its helpers move the time and the coinbase.
+const CLIENTS = 'ethers,viem,web3,cast,forge,uniswap3,predeploys,preinstalls,hardhat2,hardhat3'
+const opt = options({ bin: 'build/metisd', only: CLIENTS, anvil: false })
+const OURS = ['predeploys', 'preinstalls']
 const here = dirname(fileURLToPath(import.meta.url))
 
-async function startAnvil(chainId, port) {
+async function startAnvil(chainId) {
+  const port = await freePort()
   const bin = join(here, 'node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil')
   const child = spawn(bin, ['--silent', '--port', String(port), '--chain-id', String(chainId)])
   process.on('exit', () => child.kill('SIGKILL'))
@@ -27,15 +31,15 @@ const artifacts = loadArtifacts()
 let node
 let networks
 if (opt.anvil) {
-  networks = [await startAnvil(1088001, 18545), await startAnvil(133717001, 18546)]
+  networks = [await startAnvil(1088001), await startAnvil(133717001)]
 } else {
   node = await startMetisd(opt.bin, ['dev', '--rpc.port', '0'])
   networks = node.networks
 }
-const clients = opt.only.split(',').filter((c) => !(opt.anvil && c === 'predeploys'))
+const clients = opt.only.split(',').filter((c) => !(opt.anvil && OURS.includes(c)))
 for (const network of networks) {
   for (const [i, client] of clients.entries()) {
-    const file = client === 'predeploys' ? './predeploys.mjs' : `./flow-${client}.mjs`
+    const file = OURS.includes(client) ? `./${client}.mjs` : `./flow-${client}.mjs`
     const { flow } = await import(file)
     const check = (name, f) => count.check(`${network.name} ${client}: ${name}`, f)
     try {

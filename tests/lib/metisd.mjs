@@ -2,10 +2,21 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms))
+
+// A port that was free a moment ago, for programs that cannot take port 0.
+export function freePort() {
+  return new Promise((resolve) => {
+    const s = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = s.address()
+      s.close(() => resolve(port))
+    })
+  })
+}
 
 export function tempDir() {
   const dir = mkdtempSync(join(tmpdir(), 'metisd-test-'))
