@@ -252,6 +252,7 @@ suite_rpc() {
     tally "traces of trace_*" node tests/rpc/parity.mjs --bin build/metisd
     tally "methods" node tests/rpc/methods.mjs --bin build/metisd
     tally "what Otterscan asks" node tests/rpc/ots.mjs --bin build/metisd
+    tally "dev methods" node tests/rpc/dev.mjs --bin build/metisd
     fixtures rpc || return 0
     tally "rpc cases" node tests/rpc/run.mjs --bin build/metisd "$dir/rpc/tests"
 }

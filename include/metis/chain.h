@@ -85,8 +85,9 @@ struct chain_options {
     struct workers *workers;       /* sender recovery; NULL: on the executor */
     const struct crypto_ops *crypto;
     enum vm_engine engine;
-    size_t block_memory_max; /* arena cap of one block's execution */
-    unsigned metric_net;     /* index for the metrics */
+    const struct vm_tracer *tracer; /* sees what blocks run; NULL: none */
+    size_t block_memory_max;        /* arena cap of one block's execution */
+    unsigned metric_net;            /* index for the metrics */
     /* Called on the executor thread after each commit; takes ownership of update. NULL:
      * none. */
     void (*on_update)(void *ctx, struct chain_update *update);
@@ -184,6 +185,7 @@ void chain_draft_abort(struct chain_draft *d);
  */
 mt_err chain_patch_state(struct chain *c, const struct state_delta *delta,
                          struct mt_diag *diag);
+#define CHAIN_KEEP_PATCHES UINT64_MAX /* for state_version: as the block's state is */
 mt_err chain_rewind(struct chain *c, uint64_t number, uint64_t state_version,
                     struct mt_diag *diag);
 

@@ -29,7 +29,8 @@ struct rpc_account {
 };
 
 struct rpc_options {
-    const char *client_version; /* web3_clientVersion */
+    const char *client_version;   /* web3_clientVersion */
+    const char *version, *commit; /* of anvil_metadata */
     struct chain *chain;
     struct pool *pool;
     struct executor *executor;   /* dev changes of the state */
@@ -120,6 +121,10 @@ void rpc_handle(struct rpc *r, slice body, rpc_done_fn *done, void *ctx);
 /* What eth_getBlockReceipts answers for a block, for reports; also of one that is not in
  * the chain. Any thread. */
 void rpc_write_receipts(const struct chain_block *b, struct buf *out);
+
+/* For chain_options.tracer of a development network: writes console.log lines to the log.
+ * Call it once before threads use it. */
+const struct vm_tracer *rpc_console(void);
 
 /* docs/RPC.md from the table. */
 void rpc_write_docs(struct buf *out);

@@ -57,6 +57,7 @@ mt_err execution_begin(struct execution *x, struct chain *c, struct metisdb_batc
         .arena = &c->arena,
         .scratch = &c->scratch,
         .engine = c->opt.engine,
+        .tracer = c->opt.tracer,
         .seed = clock_mono_ns(),
         .root = rules->fork < FORK_BYZANTIUM ? intermediate_root : NULL,
         .root_ctx = x,

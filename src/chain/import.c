@@ -145,7 +145,7 @@ static mt_err move_head(struct chain *c, uint64_t ancestor, struct branch *br,
     MT_TRY(metisdb_begin(c->db, &batch, diag));
     update_begin(&ub);
     mt_err err = take_off(c, batch, ancestor, &ub, diag);
-    if (err == MT_OK && state_version != 0)
+    if (err == MT_OK && state_version != CHAIN_KEEP_PATCHES)
         err = metisdb_undo_patches(batch, state_version);
     if (err == MT_OK && br != NULL)
         err = put_on(c, batch, br, &ub, diag);
@@ -172,7 +172,7 @@ mt_err chain_set_canonical(struct chain *c, const hash32 *hash, struct mt_diag *
         err = mt_fail(diag, err, "block %s or an ancestor is not known",
                       hash32_text(hash).s);
     else if (br.num > 0 || br.ancestor != c->view->head->block.header.number)
-        err = move_head(c, br.ancestor, &br, 0, diag);
+        err = move_head(c, br.ancestor, &br, CHAIN_KEEP_PATCHES, diag);
     branch_fini(&br);
     return err;
 }

@@ -60,6 +60,7 @@ static mt_err open_chain(const struct config *c, const struct ledger_hooks *hook
         opt.metric_net = hooks->metric_net;
         opt.on_update = hooks->on_update;
         opt.ctx = hooks->ctx;
+        opt.tracer = hooks->tracer;
     }
     const char *engine = config_num(c, NULL, OPT_node_engine) == 0 ? "auto" : "reference";
     mt_err err = vm_engine_parse(engine, &opt.engine);

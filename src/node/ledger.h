@@ -23,6 +23,7 @@ struct ledger_hooks {
     unsigned metric_net;
     void (*on_update)(void *ctx, struct chain_update *update);
     void *ctx;
+    const struct vm_tracer *tracer; /* NULL: none */
 };
 
 /* Reads the genesis file of a --network word; everything else stays closed. */

@@ -246,6 +246,8 @@ static mt_err make_rpc(struct network *net, struct mt_diag *diag)
     struct rpc_options opt;
     rpc_options_default(&opt);
     opt.client_version = CLIENT_VERSION;
+    opt.version = MT_VERSION;
+    opt.commit = MT_COMMIT;
     if (n->dev) /* Hardhat's helpers work only on nodes whose name begins like this */
         opt.client_version = "anvil/" CLIENT_VERSION;
     opt.chain = net->ledger.chain;
@@ -352,7 +354,8 @@ mt_err network_open(struct network *net, const char *word, struct mt_diag *diag)
                            net->ledger.name);
     }
     MT_TRY(metrics_network(net->ledger.name, &net->metric));
-    struct ledger_hooks hooks = {n->workers, net->metric, on_update, net};
+    struct ledger_hooks hooks = {n->workers, net->metric, on_update, net,
+                                 n->dev ? rpc_console() : NULL};
     MT_TRY(ledger_open(n->config, n->datadir, &hooks, &net->ledger, diag));
     net->view = chain_view(net->ledger.chain);
     if (option(net, OPT_db_sync) == METISDB_SYNC_INTERVAL)

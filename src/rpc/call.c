@@ -222,6 +222,11 @@ static bool short_call(struct call *c, const struct call_tx *t, struct chain_sta
            hash32_eq(&a.code_hash, &KECCAK_EMPTY);
 }
 
+static const struct vm_tracer *console_of(const struct call *c)
+{
+    return c->rpc->dev != NULL ? rpc_console() : NULL;
+}
+
 static enum call_status call_run(struct call *c, struct call_tx *t, struct chain_state *s)
 {
     struct call_env env = {0};
@@ -232,7 +237,7 @@ static enum call_status call_run(struct call *c, struct call_tx *t, struct chain
     uint64_t cap = c->rpc->opt.call_gas_max;
     if (!t->has_gas || (cap > 0 && t->tx.gas > cap))
         t->tx.gas = cap > 0 ? cap : UINT64_MAX / 2;
-    mt_err err = call_env_run(c, &env, &t->tx, NULL, &o, &diag);
+    mt_err err = call_env_run(c, &env, &t->tx, console_of(c), &o, &diag);
     if (err == MT_ECANCELED && !c->on_reader)
         return CALL_TO_READER;
     if (err != MT_OK)
@@ -283,7 +288,9 @@ static bool probe_gas(struct call *c, struct call_env *env, struct call_tx *t,
     struct mt_diag diag = {0};
     struct arena_mark mark = arena_mark(c->arena);
     t->tx.gas = gas;
-    mt_err err = call_env_run(c, env, &t->tx, NULL, &o, &diag);
+    /* console.log is heard of the first run, which has all the gas */
+    mt_err err =
+        call_env_run(c, env, &t->tx, last ? console_of(c) : NULL, &o, &diag);
     *out = (struct probe){.ok = err == MT_OK && o.halt == VM_SUCCESS,
                           .halt = o.halt,
                           .gas_used = o.gas_used,

@@ -1,25 +1,9 @@
 /* Methods of development networks: state by decree, time, mining on demand, snapshots.
  * What changes the chain runs on the executor; its update reaches the loop before the
  * answer, so that a client sees what it was told. */
-#include "rpc_int.h"
+#include "dev_int.h"
 
-#define SNAPSHOTS_MAX   1024u
-#define IMPERSONATE_MAX 256u
-#define MINE_MAX        10000u
-
-struct snapshot {
-    uint64_t id;
-    uint64_t number, state_version;
-    struct sequencer_dev settings;
-};
-
-struct dev {
-    struct snapshot snapshots[SNAPSHOTS_MAX];
-    size_t snapshot_num;
-    uint64_t next_id;
-    address impersonated[IMPERSONATE_MAX];
-    size_t impersonated_num;
-};
+#define MINE_MAX 10000u
 
 struct dev *dev_new(struct rpc *r)
 {
@@ -41,6 +25,8 @@ void dev_free(struct dev *d)
 
 bool dev_impersonates(const struct rpc *r, const address *addr)
 {
+    if (r->dev != NULL && r->dev->auto_impersonate)
+        return true;
     for (size_t i = 0; r->dev != NULL && i < r->dev->impersonated_num; i++)
         if (address_eq(&r->dev->impersonated[i], addr))
             return true;
@@ -48,7 +34,7 @@ bool dev_impersonates(const struct rpc *r, const address *addr)
 }
 
 /* False after an error when this node makes no blocks. */
-static bool can_build(struct call *c)
+bool dev_can_build(struct call *c)
 {
     if (c->rpc->opt.sequencer == NULL)
         call_fail(c, RPC_UNSUPPORTED, "this node does not build blocks");
@@ -61,15 +47,19 @@ static enum call_status put_true(struct call *c)
     return CALL_DONE;
 }
 
-enum call_status m_dev_true(struct call *c)
+enum call_status dev_ok(struct call *c)
 {
-    return put_true(c);
+    if (strncmp(c->method->name, "anvil_", 6) != 0)
+        return put_true(c);
+    json_nil(&c->out);
+    return CALL_DONE;
 }
 
 /* ---- changes of the state, on the executor ---- */
 
 enum change_kind {
     CHANGE_BALANCE_OF,
+    ADD_BALANCE_TO,
     CHANGE_NONCE_OF,
     CHANGE_CODE_OF,
     CHANGE_SLOT_OF,
@@ -89,6 +79,7 @@ struct dev_job {
     size_t code_len;
     uint64_t number, state_version;
     enum cs_mode mode; /* of the sequencer, to go back to after a rewind */
+    rpc_handler *then;
     mt_err err;
     struct mt_diag diag;
 };
@@ -107,6 +98,7 @@ static mt_err read_account(struct chain *chain, const address *addr, struct acco
 static mt_err change_account(struct dev_job *j, struct chain *chain)
 {
     struct account now;
+    bool over;
     MT_TRY(read_account(chain, &j->addr, &now, &j->diag));
     struct slot_change slot = {.slot = j->slot, .value = j->value};
     struct account_change a = {
@@ -119,6 +111,11 @@ static mt_err change_account(struct dev_job *j, struct chain *chain)
     switch (j->kind) {
     case CHANGE_BALANCE_OF:
         a.balance = j->value;
+        break;
+    case ADD_BALANCE_TO:
+        a.balance = u256_add_c(now.balance, j->value, &over);
+        if (over)
+            return mt_fail(&j->diag, MT_EINVAL, "the balance would not fit");
         break;
     case CHANGE_NONCE_OF:
         a.nonce = j->nonce;
@@ -144,20 +141,21 @@ static void dev_back(struct task *task)
 {
     struct dev_job *j = (struct dev_job *)((char *)task - offsetof(struct dev_job, task));
     struct call *c = j->c;
-    struct rpc *r = c->rpc;
+    enum call_status st = CALL_DONE;
     if (j->kind == REWIND) {
-        pool_clear(r->opt.pool);
-        struct cs_config config = *sequencer_config(r->opt.sequencer);
-        config.mode = j->mode;
-        sequencer_configure(r->opt.sequencer, &config);
+        pool_clear(c->rpc->opt.pool);
+        dev_configure(c, j->mode, sequencer_config(c->rpc->opt.sequencer)->period_ms);
     }
     if (j->err != MT_OK)
         call_error(c, j->err, &j->diag);
+    else if (j->then != NULL)
+        st = j->then(c);
     else
         put_true(c);
     mt_free(j->code);
     mt_free(j);
-    call_finish(c);
+    if (st != CALL_LATER)
+        call_finish(c);
 }
 
 static void dev_run(struct exec_job *job, struct chain *chain)
@@ -175,6 +173,7 @@ static void dev_run(struct exec_job *job, struct chain *chain)
 static struct dev_job *job_new(struct call *c, enum change_kind kind)
 {
     struct dev_job *j = mt_alloc(sizeof(*j));
+    j->then = dev_ok;
     j->job.run = dev_run;
     j->c = c;
     j->kind = kind;
@@ -210,16 +209,26 @@ static bool number_u256(struct call *c, size_t i, u256 *out)
     return false;
 }
 
-enum call_status m_dev_set_balance(struct call *c)
+static enum call_status balance(struct call *c, enum change_kind kind)
 {
     address addr;
     u256 value;
     if (!args_num(c, 2, 2) || !arg_address(c, 0, &addr) || !number_u256(c, 1, &value))
         return CALL_DONE;
-    struct dev_job *j = job_new(c, CHANGE_BALANCE_OF);
+    struct dev_job *j = job_new(c, kind);
     j->addr = addr;
     j->value = value;
     return job_post(j);
+}
+
+enum call_status m_dev_set_balance(struct call *c)
+{
+    return balance(c, CHANGE_BALANCE_OF);
+}
+
+enum call_status m_dev_add_balance(struct call *c)
+{
+    return balance(c, ADD_BALANCE_TO);
 }
 
 enum call_status m_dev_set_nonce(struct call *c)
@@ -259,7 +268,24 @@ enum call_status m_dev_set_storage(struct call *c)
     j->addr = addr;
     j->slot = slot;
     j->value = u256_from_hash(&value);
+    j->then = put_true;
     return job_post(j);
+}
+
+enum call_status dev_rewind(struct call *c, uint64_t number, uint64_t version,
+                            rpc_handler *then)
+{
+    struct dev_job *j = job_new(c, REWIND);
+    const struct cs_config *config = sequencer_config(c->rpc->opt.sequencer);
+    j->number = number;
+    j->state_version = version;
+    j->mode = config->mode;
+    if (then != NULL)
+        j->then = then;
+    enum call_status st = job_post(j);
+    if (st == CALL_LATER)
+        dev_configure(c, CS_MANUAL, config->period_ms);
+    return st;
 }
 
 /* ---- snapshots ---- */
@@ -267,16 +293,17 @@ enum call_status m_dev_set_storage(struct call *c)
 enum call_status m_dev_snapshot(struct call *c)
 {
     struct dev *d = c->rpc->dev;
-    if (!can_build(c))
+    if (!dev_can_build(c))
         return CALL_DONE;
     if (d->snapshot_num == SNAPSHOTS_MAX) {
         d->snapshot_num--;
         memmove(d->snapshots, d->snapshots + 1,
                 d->snapshot_num * sizeof(d->snapshots[0]));
     }
-    struct snapshot *s = &d->snapshots[d->snapshot_num++];
+    struct dev_snapshot *s = &d->snapshots[d->snapshot_num++];
     s->id = d->next_id++;
     s->number = c->view->head->block.header.number;
+    s->hash = c->view->head->block.hash;
     s->state_version = c->view->state_version;
     s->settings = *sequencer_dev(c->rpc->opt.sequencer);
     json_hex_u64(&c->out, s->id);
@@ -288,7 +315,7 @@ enum call_status m_dev_revert(struct call *c)
     struct dev *d = c->rpc->dev;
     uint64_t id;
     size_t i = 0;
-    if (!can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &id))
+    if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &id))
         return CALL_DONE;
     while (i < d->snapshot_num && d->snapshots[i].id != id)
         i++;
@@ -296,40 +323,36 @@ enum call_status m_dev_revert(struct call *c)
         json_bool(&c->out, false);
         return CALL_DONE;
     }
-    /* It and all later ones are used up. Nothing is built until the pool is empty again:
-     * the transactions of the blocks that go would otherwise come back at once. */
-    struct sequencer *seq = c->rpc->opt.sequencer;
-    struct dev_job *j = job_new(c, REWIND);
-    j->number = d->snapshots[i].number;
-    j->state_version = d->snapshots[i].state_version;
-    struct cs_config config = *sequencer_config(seq);
-    j->mode = config.mode;
+    /* It and all later ones are used up. */
     struct sequencer_dev settings = d->snapshots[i].settings;
-    enum call_status st = job_post(j);
+    enum call_status st =
+        dev_rewind(c, d->snapshots[i].number, d->snapshots[i].state_version, put_true);
     if (st != CALL_LATER)
         return st;
-    config.mode = CS_MANUAL;
-    sequencer_configure(seq, &config);
-    *sequencer_dev(seq) = settings;
+    *sequencer_dev(c->rpc->opt.sequencer) = settings;
     d->snapshot_num = i;
     return st;
 }
 
 /* ---- mining ---- */
 
+enum mine_answer { ANSWER_OK, ANSWER_ZERO, ANSWER_BLOCKS };
+
 struct mining {
     struct call *c;
     uint64_t left, step;
-    bool zero; /* answer "0x0" as evm_mine does */
+    enum mine_answer answer; /* evm_mine's is "0x0" */
 };
 
 static void mine_end(struct mining *m)
 {
     struct call *c = m->c;
-    if (!c->failed && m->zero)
+    if (!c->failed && m->answer == ANSWER_ZERO)
         json_str(&c->out, "0x0");
+    else if (!c->failed && m->answer == ANSWER_BLOCKS)
+        json_arr_end(&c->out);
     else if (!c->failed)
-        put_true(c);
+        dev_ok(c);
     mt_free(m);
     call_finish(c);
 }
@@ -339,6 +362,8 @@ static void mined(void *ctx, mt_err err, const struct mt_diag *diag,
 {
     struct mining *m = ctx;
     struct call *c = m->c;
+    if (err == MT_OK && m->answer == ANSWER_BLOCKS)
+        wire_block(&c->out, block, true);
     if (err != MT_OK) {
         call_error(c, err, diag);
     } else if (--m->left > 0 && !c->rpc->stopping) {
@@ -352,14 +377,16 @@ static void mined(void *ctx, mt_err err, const struct mt_diag *diag,
 }
 
 static enum call_status mine(struct call *c, uint64_t num, uint64_t step,
-                             uint64_t timestamp, bool zero)
+                             uint64_t timestamp, enum mine_answer answer)
 {
-    if (!can_build(c))
+    if (!dev_can_build(c))
         return CALL_DONE;
     if (num > MINE_MAX)
         return call_fail(c, RPC_LIMIT, "at most %u blocks at once", MINE_MAX);
     struct mining *m = mt_alloc(sizeof(*m));
-    *m = (struct mining){.c = c, .left = num, .step = step, .zero = zero};
+    *m = (struct mining){.c = c, .left = num, .step = step, .answer = answer};
+    if (answer == ANSWER_BLOCKS)
+        json_arr(&c->out);
     call_later(c);
     if (num == 0) {
         mine_end(m);
@@ -373,7 +400,7 @@ static enum call_status mine(struct call *c, uint64_t num, uint64_t step,
     return call_error(c, err, NULL);
 }
 
-enum call_status m_dev_mine(struct call *c)
+static enum call_status mine_as_asked(struct call *c, enum mine_answer answer)
 {
     uint64_t timestamp = 0, num = 1;
     const json_t *v = arg(c, 0);
@@ -393,7 +420,17 @@ enum call_status m_dev_mine(struct call *c)
     } else if (v != NULL && !arg_number(c, 0, &timestamp)) {
         return CALL_DONE;
     }
-    return mine(c, num, 1, timestamp, true);
+    return mine(c, num, 1, timestamp, answer);
+}
+
+enum call_status m_dev_mine(struct call *c)
+{
+    return mine_as_asked(c, ANSWER_ZERO);
+}
+
+enum call_status m_dev_mine_detailed(struct call *c)
+{
+    return mine_as_asked(c, ANSWER_BLOCKS);
 }
 
 enum call_status m_dev_mine_many(struct call *c)
@@ -402,29 +439,34 @@ enum call_status m_dev_mine_many(struct call *c)
     if (!args_num(c, 0, 2) || (arg(c, 0) != NULL && !arg_number(c, 0, &num)) ||
         (arg(c, 1) != NULL && !arg_number(c, 1, &step)))
         return CALL_DONE;
-    return mine(c, num, step, 0, false);
+    return mine(c, num, step, 0, ANSWER_OK);
 }
 
-static enum call_status configure(struct call *c, enum cs_mode mode, uint64_t period_ms)
+void dev_configure(struct call *c, enum cs_mode mode, uint64_t period_ms)
 {
     struct cs_config config = *sequencer_config(c->rpc->opt.sequencer);
     config.mode = mode;
     config.period_ms = period_ms;
     sequencer_configure(c->rpc->opt.sequencer, &config);
-    return put_true(c);
+}
+
+static enum call_status configure(struct call *c, enum cs_mode mode, uint64_t period_ms)
+{
+    dev_configure(c, mode, period_ms);
+    return dev_ok(c);
 }
 
 enum call_status m_dev_set_automine(struct call *c)
 {
     bool on;
-    if (!can_build(c) || !args_num(c, 1, 1) || !arg_bool(c, 0, &on))
+    if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_bool(c, 0, &on))
         return CALL_DONE;
     return configure(c, on ? CS_DEMAND : CS_MANUAL, 0);
 }
 
 enum call_status m_dev_get_automine(struct call *c)
 {
-    if (can_build(c))
+    if (dev_can_build(c))
         json_bool(&c->out, sequencer_config(c->rpc->opt.sequencer)->mode == CS_DEMAND);
     return CALL_DONE;
 }
@@ -432,13 +474,17 @@ enum call_status m_dev_get_automine(struct call *c)
 enum call_status m_dev_set_interval(struct call *c)
 {
     uint64_t ms;
-    if (!can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &ms))
+    if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &ms))
         return CALL_DONE;
+    if (strncmp(c->method->name, "anvil_", 6) == 0) /* anvil counts seconds */
+        ms = ms > UINT32_MAX ? UINT64_MAX : ms * 1000;
+    if (ms > 3600000)
+        return call_fail(c, RPC_PARAMS, "invalid argument 0: more than an hour");
     if (ms > 0)
         return configure(c, CS_PERIOD, ms);
     if (sequencer_config(c->rpc->opt.sequencer)->mode == CS_PERIOD)
         return configure(c, CS_MANUAL, 0);
-    return put_true(c);
+    return dev_ok(c);
 }
 
 /* ---- time and the next block ---- */
@@ -446,7 +492,7 @@ enum call_status m_dev_set_interval(struct call *c)
 enum call_status m_dev_increase_time(struct call *c)
 {
     uint64_t seconds;
-    if (!can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &seconds))
+    if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &seconds))
         return CALL_DONE;
     if (seconds > UINT32_MAX)
         return call_fail(c, RPC_PARAMS, "invalid argument 0: too far");
@@ -459,7 +505,7 @@ enum call_status m_dev_increase_time(struct call *c)
 enum call_status m_dev_set_time(struct call *c)
 {
     uint64_t t;
-    if (!can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &t))
+    if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &t))
         return CALL_DONE;
     if (t > UINT32_MAX * (uint64_t)1000)
         return call_fail(c, RPC_PARAMS, "invalid argument 0: too far");
@@ -473,7 +519,7 @@ enum call_status m_dev_set_time(struct call *c)
 enum call_status m_dev_next_time(struct call *c)
 {
     uint64_t t, head = c->view->head->block.header.timestamp;
-    if (!can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &t))
+    if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &t))
         return CALL_DONE;
     bool equal = sequencer_config(c->rpc->opt.sequencer)->equal_time;
     if (t < head || (t == head && !equal))
@@ -489,17 +535,17 @@ enum call_status m_dev_next_time(struct call *c)
 enum call_status m_dev_time_step(struct call *c)
 {
     uint64_t seconds;
-    if (!can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &seconds))
+    if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &seconds))
         return CALL_DONE;
     if (seconds > UINT32_MAX)
         return call_fail(c, RPC_PARAMS, "invalid argument 0: too far");
     sequencer_dev(c->rpc->opt.sequencer)->min_time_step = seconds;
-    return put_true(c);
+    return dev_ok(c);
 }
 
 enum call_status m_dev_no_time_step(struct call *c)
 {
-    if (!can_build(c))
+    if (!dev_can_build(c))
         return CALL_DONE;
     sequencer_dev(c->rpc->opt.sequencer)->min_time_step = 0;
     return put_true(c);
@@ -508,7 +554,7 @@ enum call_status m_dev_no_time_step(struct call *c)
 enum call_status m_dev_set_gas_limit(struct call *c)
 {
     uint64_t gas;
-    if (!can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &gas))
+    if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &gas))
         return CALL_DONE;
     if (gas < 5000)
         return call_fail(c, RPC_PARAMS, "invalid argument 0: below 5000");
@@ -519,37 +565,38 @@ enum call_status m_dev_set_gas_limit(struct call *c)
 enum call_status m_dev_set_coinbase(struct call *c)
 {
     address addr;
-    if (!can_build(c) || !args_num(c, 1, 1) || !arg_address(c, 0, &addr))
+    if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_address(c, 0, &addr))
         return CALL_DONE;
     struct sequencer_dev *dev = sequencer_dev(c->rpc->opt.sequencer);
     dev->has_coinbase = true;
     dev->coinbase = addr;
-    return put_true(c);
+    return dev_ok(c);
 }
 
 enum call_status m_dev_next_base_fee(struct call *c)
 {
     u256 fee;
-    if (!can_build(c) || !args_num(c, 1, 1) || !number_u256(c, 0, &fee))
+    if (!dev_can_build(c) || !args_num(c, 1, 1) || !number_u256(c, 0, &fee))
         return CALL_DONE;
     struct sequencer_dev *dev = sequencer_dev(c->rpc->opt.sequencer);
     dev->has_next_base_fee = true;
     dev->next_base_fee = fee;
-    return put_true(c);
+    return dev_ok(c);
 }
 
 enum call_status m_dev_next_randao(struct call *c)
 {
     hash32 randao;
-    if (!can_build(c) || !args_num(c, 1, 1) || !val_key(c, 0, arg(c, 0), &randao, NULL))
+    if (!dev_can_build(c) || !args_num(c, 1, 1) ||
+        !val_key(c, 0, arg(c, 0), &randao, NULL))
         return CALL_DONE;
     struct sequencer_dev *dev = sequencer_dev(c->rpc->opt.sequencer);
     dev->has_next_prev_randao = true;
     dev->next_prev_randao = randao;
-    return put_true(c);
+    return dev_ok(c);
 }
 
-/* ---- accounts and pool ---- */
+/* ---- accounts ---- */
 
 enum call_status m_dev_impersonate(struct call *c)
 {
@@ -558,12 +605,12 @@ enum call_status m_dev_impersonate(struct call *c)
     if (!args_num(c, 1, 1) || !arg_address(c, 0, &addr))
         return CALL_DONE;
     if (dev_impersonates(c->rpc, &addr))
-        return put_true(c);
+        return dev_ok(c);
     if (d->impersonated_num == IMPERSONATE_MAX)
         return call_fail(c, RPC_LIMIT, "too many impersonated accounts (max %u)",
                          IMPERSONATE_MAX);
     d->impersonated[d->impersonated_num++] = addr;
-    return put_true(c);
+    return dev_ok(c);
 }
 
 enum call_status m_dev_stop_impersonate(struct call *c)
@@ -576,41 +623,10 @@ enum call_status m_dev_stop_impersonate(struct call *c)
         if (!address_eq(&d->impersonated[i], &addr))
             continue;
         d->impersonated[i] = d->impersonated[--d->impersonated_num];
-        return put_true(c);
+        return dev_ok(c);
     }
+    if (strncmp(c->method->name, "anvil_", 6) == 0)
+        return dev_ok(c);
     json_bool(&c->out, false);
-    return CALL_DONE;
-}
-
-enum call_status m_dev_drop_tx(struct call *c)
-{
-    hash32 hash;
-    if (!args_num(c, 1, 1) || !arg_hash(c, 0, &hash))
-        return CALL_DONE;
-    struct pool_tx *t = pool_get(c->rpc->opt.pool, &hash);
-    json_bool(&c->out, t != NULL);
-    if (t == NULL)
-        return CALL_DONE;
-    pool_remove(c->rpc->opt.pool, &hash, POOL_EVICTED, TX_OK);
-    pool_tx_drop(t);
-    return CALL_DONE;
-}
-
-enum call_status m_dev_metadata(struct call *c)
-{
-    struct json_out *j = &c->out;
-    const struct block *head = &c->view->head->block;
-    json_obj(j);
-    json_key(j, "clientVersion");
-    json_str(j, c->rpc->opt.client_version);
-    json_key(j, "chainId");
-    json_u64(j, chain_spec_of(c->rpc->opt.chain)->chain_id);
-    json_key(j, "instanceId");
-    json_hash(j, &chain_genesis(c->rpc->opt.chain)->hash);
-    json_key(j, "latestBlockNumber");
-    json_u64(j, head->header.number);
-    json_key(j, "latestBlockHash");
-    json_hash(j, &head->hash);
-    json_obj_end(j);
     return CALL_DONE;
 }

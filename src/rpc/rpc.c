@@ -51,6 +51,8 @@ void rpc_options_default(struct rpc_options *opt)
                                        "ots",    "erigon", "rollup", "mvm"};
     *opt = (struct rpc_options){
         .client_version = "metisd",
+        .version = "0",
+        .commit = "",
         .apis = apis,
         .api_num = MT_ARRAY_LEN(apis),
         .body_max = 5u * 1024u * 1024u,

@@ -6,7 +6,8 @@
  *   params.c    parameters        wire.c   JSON forms of chain values
  *   trace*.c    traces, see trace_int.h
  *   feed.c      metis_getBlocks, for followers
- *   state.c block.c fee.c call.c call_args.c logs.c send.c sub.c misc.c dev.c: methods */
+ *   dev*.c      development, see dev_int.h
+ *   state.c block.c fee.c call.c call_args.c logs.c send.c sub.c misc.c: methods */
 #ifndef METIS_RPC_INT_H
 #define METIS_RPC_INT_H
 
@@ -451,6 +452,9 @@ struct ref_cache *trace_cache_new(void);
 struct dev *dev_new(struct rpc *r);
 void dev_free(struct dev *d);
 bool dev_impersonates(const struct rpc *r, const address *addr);
+
+/* ---- console.c: the line that a console.log call writes; false: unknown form. ---- */
+bool console_text(slice data, char *out, size_t size);
 
 #define X(name, handler, where, cost, help) rpc_handler handler;
 #include "methods.def"

@@ -104,7 +104,8 @@ Test(builder_build, rewind_brings_transactions_back)
     add(0, 0, 3u * GWEI, 10);
     struct build_result r = build(100);
     build_result_fini(&r);
-    cr_assert_eq(chain_rewind(dev.chain, 0, 0, &diag), MT_OK, "%s", diag.text);
+    cr_assert_eq(chain_rewind(dev.chain, 0, CHAIN_KEEP_PATCHES, &diag), MT_OK, "%s",
+                 diag.text);
     pool_update(pool, dev.updates[dev.update_num - 1], 3);
     pool_count(pool, &pending, &queued);
     cr_assert_eq(pending, 1);

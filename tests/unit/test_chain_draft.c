@@ -201,7 +201,8 @@ Test(chain_draft, branches)
     common = build(100, 0, 1);
     a[0] = build(101, 1, 10);
     a[1] = build(102, 2, 10);
-    cr_assert_eq(chain_rewind(seq.chain, 1, 0, &seq.diag), MT_OK, "%s", seq.diag.text);
+    cr_assert_eq(chain_rewind(seq.chain, 1, CHAIN_KEEP_PATCHES, &seq.diag), MT_OK, "%s",
+                 seq.diag.text);
     cr_assert(u256_eq(balance(&seq, 0x77), u256_from(1)));
     b[0] = build(201, 1, 100);
     b[1] = build(202, 2, 100);
@@ -253,7 +254,7 @@ Test(chain_draft, bad_branch)
     struct buf lie;
     start(HYPERION);
     a = build(100, 0, 1);
-    cr_assert_eq(chain_rewind(seq.chain, 0, 0, &seq.diag), MT_OK);
+    cr_assert_eq(chain_rewind(seq.chain, 0, CHAIN_KEEP_PATCHES, &seq.diag), MT_OK);
     b[0] = build(200, 0, 2);
     b[1] = build(201, 1, 3);
     struct block changed = b[1]->block;

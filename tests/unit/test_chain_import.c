@@ -106,8 +106,8 @@ Test(chain_import, rewind_and_forward)
     static const uint64_t targets[] = {53, 40, 36, 35, 27, 8, 1, 0};
     for (size_t i = 0; i < MT_ARRAY_LEN(targets); i++) {
         fx.removed = fx.added = 0;
-        cr_assert_eq(chain_rewind(fx.chain, targets[i], 0, &fx.diag), MT_OK, "%s",
-                     fx.diag.text);
+        cr_assert_eq(chain_rewind(fx.chain, targets[i], CHAIN_KEEP_PATCHES, &fx.diag),
+                     MT_OK, "%s", fx.diag.text);
         cr_assert_eq(head_number(), targets[i]);
         cr_assert_eq(fx.removed, BLOCKS - targets[i]);
         cr_assert_eq(chain_set_canonical(fx.chain, &head, &fx.diag), MT_OK, "to %llu: %s",
@@ -137,7 +137,8 @@ Test(chain_import, damaged_blocks_are_refused)
                 cr_assert_eq(status, IMPORT_CANONICAL);
             head_view_drop(v);
             if (free_field)
-                cr_assert_eq(chain_rewind(fx.chain, i, 0, &fx.diag), MT_OK);
+                cr_assert_eq(chain_rewind(fx.chain, i, CHAIN_KEEP_PATCHES, &fx.diag),
+                             MT_OK);
             else
                 cr_assert(err == MT_EINVALID_BLOCK || err == MT_EDECODE ||
                               err == MT_ENOTFOUND,
@@ -439,7 +440,7 @@ Test(chain_import, index_after_rewind)
     import_to(BLOCKS);
     struct chain_block *last;
     cr_assert_eq(chain_block_by_number(fx.chain, BLOCKS, &last), MT_OK);
-    cr_assert_eq(chain_rewind(fx.chain, 20, 0, &fx.diag), MT_OK);
+    cr_assert_eq(chain_rewind(fx.chain, 20, CHAIN_KEEP_PATCHES, &fx.diag), MT_OK);
     struct log_filter all = {0};
     struct seen s = {0}, want = naive(&all, 0, 20);
     cr_assert_eq(chain_scan_logs(fx.chain, &all, 0, BLOCKS, on_log, &s, NULL, NULL),
@@ -509,7 +510,7 @@ Test(chain_import, files)
     cr_assert(slice_eq(slice_of(p, n), chain_rlp));
     free(p);
     /* a cut file keeps what was good before the cut */
-    cr_assert_eq(chain_rewind(fx.chain, 0, 0, &fx.diag), MT_OK);
+    cr_assert_eq(chain_rewind(fx.chain, 0, CHAIN_KEEP_PATCHES, &fx.diag), MT_OK);
     cr_assert_eq(truncate(out, (off_t)(chain_rlp.len - 10)), 0);
     cr_assert_eq(chain_import_file(fx.chain, out, true, NULL, NULL, &fx.diag),
                  MT_EDECODE);

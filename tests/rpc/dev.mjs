@@ -1,0 +1,255 @@
+// The dev methods against anvil: the same calls with the same parameters go to both; what
+// they answer has the same form, and the state afterwards is the same. Then what anvil
+// lacks or does in its own way, by its effect.
+//   node tests/rpc/dev.mjs [--bin build/metisd]
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { counter, freePort, options, rpc, sleep, startMetisd } from '../lib/metisd.mjs'
+
+const require = createRequire(new URL('../clients/package.json', import.meta.url))
+const { HDNodeWallet, Interface, Mnemonic, getAddress } = require('ethers')
+const { WebSocket } = require('ws')
+const opt = options({ bin: 'build/metisd' })
+const anvilBin = new URL('../clients/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil',
+  import.meta.url).pathname
+const CHAIN = 133717001
+const A = '0x00000000000000000000000000000000000a11ce'
+const B = '0x0000000000000000000000000000000000000b0b'
+const word = (n) => '0x' + BigInt(n).toString(16).padStart(64, '0')
+const key = HDNodeWallet.fromMnemonic(Mnemonic.fromPhrase(
+  'test test test test test test test test test test test junk'), "m/44'/60'/0'/0/5")
+const FROM = key.address.toLowerCase()
+
+async function startAnvil() {
+  const port = await freePort()
+  const child = spawn(anvilBin, ['--silent', '--port', String(port), '--chain-id', String(CHAIN)])
+  process.on('exit', () => child.kill('SIGKILL'))
+  const url = `http://127.0.0.1:${port}`
+  for (let i = 0; i < 500 && !(await rpc(url, 'eth_chainId').catch(() => null)); i++) await sleep(20)
+  return url
+}
+
+// totalDifficulty went out of geth's blocks; a key that is a number is one of a list. Else:
+// null, boolean, number, quantity, bytes, text, or the shape of an array or object.
+function shape(v) {
+  if (v === null) return 'null'
+  if (Array.isArray(v)) return v.length ? [shape(v[0])] : []
+  if (typeof v === 'object')
+    return Object.fromEntries(Object.keys(v).sort().filter((k) => k !== 'totalDifficulty')
+      .map((k) => [/^0x[0-9a-f]{1,4}$/.test(k) ? 'id' : k, shape(v[k])]))
+  if (typeof v !== 'string') return typeof v
+  return /^0x[0-9a-f]*$/i.test(v) ? 'hex' : 'text'
+}
+
+const node = await startMetisd(opt.bin, ['dev', '--network', 'hyperion-dev', '--rpc.port', '0'])
+const ours = node.networks[0].http
+const theirs = await startAnvil()
+const count = counter()
+const outcome = async (url, method, params) =>
+  rpc(url, method, params).then((result) => ({ result }), (e) => ({ code: e.code }))
+const both = async (method, ...params) => [await outcome(ours, method, params),
+  await outcome(theirs, method, params)]
+const same = async (method, ...params) => {
+  const [a, b] = await both(method, ...params)
+  assert.deepEqual(a.result === undefined ? a : shape(a.result),
+    b.result === undefined ? b : shape(b.result), `${method}: ${JSON.stringify([a, b]).slice(0, 500)}`)
+  return [a.result, b.result]
+}
+const equal = async (method, ...params) => {
+  const [a, b] = await same(method, ...params)
+  assert.deepEqual(a, b, method)
+}
+const check = (name, f) => count.check(name, f)
+const ask = (method, ...params) => rpc(ours, method, params)
+const receipt = async (url, hash) => {
+  for (;;) {
+    const r = await rpc(url, 'eth_getTransactionReceipt', [hash])
+    if (r) return r
+    await sleep(5)
+  }
+}
+
+// ---- the same calls, the same forms, the same effects ----
+const FORMS = [
+  ['anvil_setBalance', A, '0xde0b6b3a7640000'], ['anvil_addBalance', A, '0x5'],
+  ['anvil_setCode', A, '0x6001600055600060005260206000f3'], ['anvil_setNonce', A, '0x7'],
+  ['anvil_setStorageAt', A, '0x3', word(99)], ['anvil_setCoinbase', B],
+  ['anvil_impersonateAccount', B], ['anvil_stopImpersonatingAccount', B],
+  ['anvil_autoImpersonateAccount', false], ['anvil_getAutomine'], ['anvil_setAutomine', true],
+  ['anvil_getIntervalMining'], ['anvil_setIntervalMining', 3600], ['anvil_getIntervalMining'],
+  ['anvil_setIntervalMining', 0], ['anvil_getIntervalMining'], ['anvil_setAutomine', true],
+  ['anvil_mine', '0x2', '0x5'], ['anvil_mine'], ['evm_mine'], ['anvil_mine_detailed'],
+  ['evm_mine_detailed'], ['anvil_setNextBlockBaseFeePerGas', '0x3b9aca00'],
+  ['anvil_setBlockGasLimit', '0x1c9c380'], ['anvil_setBlockTimestampInterval', 5],
+  ['anvil_removeBlockTimestampInterval'], ['anvil_increaseTime', 100],
+  ['anvil_setLoggingEnabled', true], ['anvil_dropAllTransactions'],
+  ['anvil_removePoolTransactions', A], ['anvil_dropTransaction', word(1)],
+  ['anvil_setMinGasPrice', '0x1'], ['anvil_nodeInfo'], ['anvil_snapshot'],
+  ['anvil_revert', '0x7777'], ['anvil_rollback', 1], ['anvil_reorg', 2, []],
+  ['anvil_metadata'], ['hardhat_metadata'], ['hardhat_getAutomine'], ['evm_snapshot'],
+  ['evm_increaseTime', 7], ['evm_revert', '0x99'], ['anvil_setNextBlockTimestamp', 4000000000],
+]
+for (const [method, ...params] of FORMS)
+  await check(`${method} answers in anvil's form`, () => same(method, ...params))
+await check('the state afterwards is anvil\'s', async () => {
+  for (const address of [A, B])
+    for (const method of ['eth_getBalance', 'eth_getCode', 'eth_getTransactionCount'])
+      await equal(method, address, 'latest')
+  await equal('eth_getStorageAt', A, '0x3', 'latest')
+  await equal('eth_blockNumber')
+})
+await check('back to the genesis: reset', async () => {
+  await same('anvil_reset')
+  await equal('eth_blockNumber')
+  await equal('eth_getBalance', A, 'latest')
+  assert.equal(await ask('eth_getCode', A, 'latest'), '0x')
+  assert.equal(await ask('hardhat_reset'), true)
+  await assert.rejects(ask('anvil_reset', { forking: { jsonRpcUrl: 'http://127.0.0.1:1' } }),
+    (e) => e.code === -32004)
+})
+await check('revert to a snapshot of the genesis undoes patches', async () => {
+  const id = await ask('evm_snapshot')
+  await ask('anvil_setBalance', A, '0x5')
+  assert.equal(await ask('evm_revert', id), true)
+  assert.equal(await ask('eth_getBalance', A, 'latest'), '0x0')
+})
+await check('accounts without a key send when all are impersonated', async () => {
+  const tx = { from: A, to: B, value: '0x1', gas: '0x5208' }
+  for (const url of [ours, theirs]) {
+    await rpc(url, 'anvil_setBalance', [A, '0xde0b6b3a7640000'])
+    await assert.rejects(rpc(url, 'eth_sendTransaction', [tx]))
+    await rpc(url, 'anvil_autoImpersonateAccount', [true])
+    const r = await receipt(url, await rpc(url, 'eth_sendTransaction', [tx]))
+    assert.equal(r.from, A)
+    await rpc(url, 'anvil_autoImpersonateAccount', [false])
+    await assert.rejects(rpc(url, 'eth_sendTransaction', [tx]))
+  }
+})
+const transfer = async (url, more) => {
+  const nonce = more?.nonce ?? Number(await rpc(url, 'eth_getTransactionCount', [FROM, 'pending']))
+  return key.signTransaction({ chainId: CHAIN, type: 2, to: B, value: 1n, gasLimit: 200000n,
+    maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 1n, nonce, ...more })
+}
+await check('dropTransaction, removePoolTransactions, dropAllTransactions', async () => {
+  for (const url of [ours, theirs]) {
+    await rpc(url, 'anvil_setAutomine', [false])
+    const send = async (nonce) => rpc(url, 'eth_sendRawTransaction', [await transfer(url, { nonce })])
+    const first = Number(await rpc(url, 'eth_getTransactionCount', [FROM, 'latest']))
+    const pending = async () => Number((await rpc(url, 'txpool_status')).pending)
+    const hash = await send(first)
+    assert.equal(await pending(), 1)
+    assert.equal(await rpc(url, 'anvil_dropTransaction', [hash]), hash)
+    assert.equal(await pending(), 0)
+    await send(first)
+    await send(first + 1)
+    await rpc(url, 'anvil_removePoolTransactions', [A])
+    assert.equal(await pending(), 2)
+    await rpc(url, 'anvil_removePoolTransactions', [FROM])
+    assert.equal(await pending(), 0)
+    await send(first)
+    await rpc(url, 'anvil_dropAllTransactions')
+    assert.equal(await pending(), 0)
+    await rpc(url, 'anvil_setAutomine', [true])
+  }
+})
+await check('mine_detailed gives the block with its transactions', async () => {
+  await ask('evm_setAutomine', false)
+  const hash = await ask('eth_sendRawTransaction', await transfer(ours))
+  const [block] = await ask('anvil_mine_detailed')
+  await ask('evm_setAutomine', true)
+  assert.equal(block.transactions[0].hash, hash)
+})
+await check('rollback: blocks, state and nonces go', async () => {
+  for (const url of [ours, theirs]) {
+    const head = BigInt(await rpc(url, 'eth_blockNumber'))
+    const nonce = await rpc(url, 'eth_getTransactionCount', [FROM, 'latest'])
+    const hash = await rpc(url, 'eth_sendRawTransaction', [await transfer(url)])
+    await receipt(url, hash)
+    await rpc(url, 'anvil_mine', ['0x3'])
+    await rpc(url, 'anvil_rollback', [4])
+    assert.equal(BigInt(await rpc(url, 'eth_blockNumber')), head)
+    assert.equal(await rpc(url, 'eth_getTransactionCount', [FROM, 'latest']), nonce)
+    assert.equal(await rpc(url, 'eth_getTransactionReceipt', [hash]), null)
+  }
+  await assert.rejects(ask('anvil_rollback', 10 ** 6))
+})
+await check('reorg: removed logs are pushed, other blocks stand, the new transactions in them', async () => {
+  await ask('anvil_setCode', A, '0x600760005260206000a000') // LOG0 of 32 bytes
+  const socket = new WebSocket(ours.replace('http', 'ws'))
+  const logs = []
+  let subscribed
+  const ready = new Promise((r) => (subscribed = r))
+  socket.on('open', () => socket.send(JSON.stringify({ jsonrpc: '2.0', id: 1,
+    method: 'eth_subscribe', params: ['logs', { address: A }] })))
+  socket.on('message', (m) => {
+    const j = JSON.parse(m)
+    if (j.id === 1) subscribed()
+    else logs.push(j.params.result)
+  })
+  await ready
+  const hash = await ask('eth_sendRawTransaction', await transfer(ours, { to: A, value: 0n }))
+  const old = await receipt(ours, hash)
+  await ask('evm_mine')
+  const head = await ask('eth_blockNumber')
+  const nonce = Number(await ask('eth_getTransactionCount', FROM, 'latest')) - 1
+  const a = await transfer(ours, { nonce, value: 5n })
+  const b = await transfer(ours, { nonce: nonce + 1, to: A, value: 0n })
+  assert.equal(await ask('anvil_reorg', 2, [[a, 0], [b, 1]]), null)
+  assert.equal(await ask('eth_blockNumber'), head)
+  const block = await ask('eth_getBlockByNumber', old.blockNumber, true)
+  assert.notEqual(block.hash, old.blockHash)
+  assert.deepEqual(block.transactions.map((t) => BigInt(t.value)), [5n])
+  assert.equal(await ask('eth_getTransactionReceipt', hash), null)
+  for (let i = 0; i < 200 && logs.length < 3; i++) await sleep(10)
+  socket.close()
+  assert.deepEqual(logs.map((l) => [l.removed, l.blockHash === old.blockHash]),
+    [[false, true], [true, true], [false, false]])
+  await assert.rejects(ask('anvil_reorg', 1, [[a, 1]]), (e) => e.code === -32602)
+  await assert.rejects(ask('anvil_reorg', 1, [[a, 0]]), /nonce too low/)
+  assert.equal(await ask('evm_setAutomine', true), true) // and building goes on
+  await receipt(ours, await ask('eth_sendRawTransaction', await transfer(ours)))
+})
+await check('setChainId is refused with the way to do it', () =>
+  assert.rejects(ask('anvil_setChainId', 5), /--network FILE/))
+
+// ---- console.log ----
+await check('console.log lines of calls, estimates and transactions are in the log', async () => {
+  const console = '0x000000000000000000636f6e736f6c652e6c6f67'
+  const cases = [
+    ['log(string)', ['hello'], 'hello'],
+    ['log(string,uint256)', ['n =', 42n], 'n = 42'],
+    ['log(uint256,string,bool,address)', [7n, 'x', true, A], `7 x true ${getAddress(A)}`],
+    ['log(string,uint256,uint256)', ['%d of %s 100%%', 1n, 2n], '1 of 2 100%'],
+    ['log(int256)', [-5n], '-5'],
+    ['log(bytes)', ['0xdeadbeef'], '0xdeadbeef'],
+    ['log(bytes4)', ['0x01020304'], '0x01020304'],
+    ['log(bool)', [false], 'false'],
+  ]
+  for (const [i, [signature, args, text]] of cases.entries()) {
+    const data = new Interface([`function ${signature}`]).encodeFunctionData('log', args)
+    // a contract that copies its call data to memory and STATICCALLs the console with it
+    await ask('anvil_setCode', A, '0x3660006000376000600036600073' + console.slice(2) + '5afa00')
+    const seen = () => node.log().split('\n').filter((l) => l.includes('console.log') &&
+      l.includes(text)).length
+    const before = seen()
+    await ask('eth_call', { to: A, data }, 'latest')
+    if (i === 0) {
+      await ask('eth_estimateGas', { from: FROM, to: A, data })
+      await receipt(ours, await ask('eth_sendRawTransaction',
+        await transfer(ours, { to: A, value: 0n, data })))
+    }
+    const want = before + (i === 0 ? 3 : 1)
+    for (let k = 0; k < 100 && seen() < want; k++) await sleep(10)
+    assert.equal(seen(), want, signature)
+  }
+  await ask('hardhat_setLoggingEnabled', false)
+  const data = new Interface(['function log(string)']).encodeFunctionData('log', ['secret'])
+  await ask('eth_call', { to: A, data }, 'latest')
+  await ask('hardhat_setLoggingEnabled', true)
+  await ask('eth_call', { to: A, data: new Interface(['function log(string)'])
+    .encodeFunctionData('log', ['open']) }, 'latest')
+  for (let k = 0; k < 100 && !node.log().includes('open'); k++) await sleep(10)
+  assert.ok(!node.log().includes('secret'))
+})
+process.exit(count.summary() ? 0 : 1)
