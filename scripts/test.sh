@@ -1,18 +1,27 @@
 #!/usr/bin/env bash
 # Sets up, then runs every test, or the suites named. Each suite prints a line; the last
 # line is `N passed, N failed` (`, N skipped` may follow).
-#   scripts/test.sh [--full] [--allow-skip] [SUITE...]
+#   scripts/test.sh [--full] [--allow-skip] [--junit FILE] [SUITE...]
 # Exit status 0 only when something ran, nothing failed, and nothing was skipped unless
 # --allow-skip is given. --full: the long forms. --list: the suites.
+# --junit FILE: a report in JUnit's form as well.
 . "$(dirname "$0")/lib.sh"
+. scripts/junit.sh
 
 # The order of a whole run. Every name has a function suite_<name> below.
 SUITES=(build clang tidy contracts unit fuzz conformance stf cli life abuse rpc clients replica web crash asan tsan)
+SUITES=(build clang tidy contracts unit fuzz conformance stf cli life rpc clients replica web dev crash asan tsan)
 full=0
 allow_skip=0
 chosen=()
 for arg in "$@"; do
+    if [ "${last:-}" = --junit ]; then
+        junit=$arg last=""
+        continue
+    fi
+    last=$arg
     case $arg in
+    --junit) ;;
     --full) full=1 ;;
     --allow-skip) allow_skip=1 ;;
     --list)
@@ -20,7 +29,7 @@ for arg in "$@"; do
         exit 0
         ;;
     -*)
-        echo "usage: scripts/test.sh [--full] [--allow-skip] [SUITE...]" >&2
+        echo "usage: scripts/test.sh [--full] [--allow-skip] [--junit FILE] [SUITE...]" >&2
         exit 2
         ;;
     *)
@@ -42,6 +51,8 @@ ran_p=0
 ran_f=0
 ran_s=0
 LOGS=$(mktemp -d)
+JUNIT_CASES=$LOGS/junit
+: >"$JUNIT_CASES"
 trap 'rm -rf "$LOGS"' EXIT
 
 # ---- what suites call ----
@@ -49,6 +60,7 @@ pass() { ran_p=$((ran_p + ${1:-1})); }
 fail() { ran_f=$((ran_f + ${1:-1})); }
 skip() {
     ran_s=$((ran_s + 1))
+    junit_case "$*" skip
     echo "     skipped: $*"
 }
 
@@ -59,8 +71,10 @@ one() {
     "$@" >"$log" 2>&1 || rc=$?
     if [ "$rc" -eq 0 ]; then
         pass
+        junit_case "$name" ok
     else
         fail
+        junit_case "$name" fail "$log"
         echo "     FAILED $name (status $rc)"
         { grep -A6 -E '^FAILED|error:' "$log" || tail -40 "$log"; } | head -60 |
             sed 's/^/     | /'
@@ -82,6 +96,7 @@ tally() {
         tail -40 "$log" | sed 's/^/     | /'
         fail
     fi
+    junit_tally "$name" "$log" "${p:-0}" "${f:-0}" "$rc"
     pass "${p:-0}"
     fail "${f:-0}"
     ran_s=$((ran_s + ${s:-0}))
@@ -109,10 +124,13 @@ criterion() {
         if [ $# -gt 0 ] && ! printf '%s\n' "$@" | grep -qxF "${program##*/test_}"; then
             continue
         fi
-        timeout 900 "$program" --jobs "$(nproc)" >"$log" 2>&1
+        rm -f "$LOGS/unit.xml"
+        timeout 900 "$program" --jobs "$(nproc)" ${junit:+--xml="$LOGS/unit.xml"} >"$log" 2>&1
+        junit_criterion "${program##*/}" "$LOGS/unit.xml"
         line=$(grep -E 'Synthesis: Tested' "$log" | sed 's/\x1b\[[0-9;]*m//g' | tail -1)
         if [ -z "$line" ]; then
             echo "     FAILED ${program##*/}: it did not finish"
+            junit_case "${program##*/}" fail "$log"
             tail -20 "$log" | sed 's/^/     | /'
             fail
             continue
@@ -285,6 +303,13 @@ suite_replica() {
     tally replica node tests/replica/run.mjs --bin build/metisd --kills "$kills"
 }
 
+# What CI suites count on: the ready line, ports, chains that can be made again, many nodes at
+# once, the JUnit report.
+suite_dev() {
+    need release
+    tally dev node tests/dev/run.mjs --bin build/metisd
+}
+
 suite_crash() {
     need release
     local rounds=60
@@ -358,14 +383,17 @@ for suite in "${chosen[@]}"; do
     if [ $((ran_p + ran_f + ran_s)) -eq 0 ]; then
         echo "     FAILED $suite: nothing ran"
         fail
+        junit_case "$suite: nothing ran" fail
     fi
     passed=$((passed + ran_p))
     failed=$((failed + ran_f))
     skipped=$((skipped + ran_s))
     line="$ran_p passed, $ran_f failed"
     [ "$ran_s" -gt 0 ] && line+=", $ran_s skipped"
+    junit_suite "$suite" $(($(now_ms) - t0))
     printf 'suite %-12s %s (%d s)\n' "$suite" "$line" $((($(now_ms) - t0 + 500) / 1000))
 done
+junit_write
 printf 'all suites: %d s\n' $((($(now_ms) - all + 500) / 1000))
 line="$passed passed, $failed failed"
 [ "$skipped" -gt 0 ] && line+=", $skipped skipped"

@@ -22,6 +22,11 @@ struct sequencer_options {
     uint64_t gas_limit; /* 0: the spec's; with a dev network the limit is taken at once */
     uint64_t build_max_ms; /* no further transaction starts after this; 0: no limit */
     size_t tx_max;         /* transactions a block at most */
+    /* A chain that can be made again: blocks do not read the clock. The first has this
+     * time (0: the clock's), each further one is time_step later. */
+    uint64_t fixed_time, time_step;
+    bool make_randao; /* prevRandao is keccak256(seed, number), 8 bytes each; else zero */
+    uint64_t seed;
     /* Wake me by sequencer_tick at unix time at_ms; 0: never. Replaces the earlier
      * wish. */
     void (*set_timer)(void *ctx, uint64_t at_ms);
@@ -56,7 +61,8 @@ mt_err sequencer_mine(struct sequencer *s, uint64_t timestamp, sequencer_done_fn
 
 /* What dev methods change. "next" values count for one block. */
 struct sequencer_dev {
-    int64_t time_offset_ms;  /* added to the clock (evm_increaseTime) */
+    /* Added to the clock (evm_increaseTime); with fixed_time to the next block alone. */
+    int64_t time_offset_ms;
     uint64_t next_timestamp; /* 0: none */
     bool has_next_base_fee;
     u256 next_base_fee;

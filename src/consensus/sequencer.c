@@ -4,6 +4,7 @@
 
 struct request {
     uint64_t id;
+    uint64_t timestamp; /* 0: by the clock */
     sequencer_done_fn *done;
     void *ctx;
 };
@@ -12,8 +13,9 @@ struct sequencer {
     struct sequencer_options opt;
     struct consensus cs;
     struct sequencer_dev dev;
-    uint64_t parent_time; /* of the head the loop knows */
-    bool pending;         /* the pool told us since the last turn */
+    uint64_t parent_time;   /* of the head the loop knows */
+    uint64_t parent_number; /* likewise */
+    bool pending;           /* the pool told us since the last turn */
     bool building;
     uint64_t request_next;
     struct request requests[CS_REQUESTS_MAX + 1]; /* unordered, id 0 is free */
@@ -36,7 +38,16 @@ static void step(struct sequencer *s, struct cs_input in);
 
 uint64_t sequencer_now_ms(const struct sequencer *s)
 {
-    return (uint64_t)((int64_t)clock_unix_ms() + s->dev.time_offset_ms);
+    uint64_t now = clock_unix_ms();
+    if (s->opt.fixed_time != 0)
+        now = 1000 * MT_MAX(s->opt.fixed_time, s->parent_time + s->opt.time_step);
+    return (uint64_t)((int64_t)now + s->dev.time_offset_ms);
+}
+
+/* What the machine's slots and timer go by: the clock, where blocks do not. */
+static int64_t slot_offset_ms(const struct sequencer *s)
+{
+    return s->opt.fixed_time != 0 ? 0 : s->dev.time_offset_ms;
 }
 
 /* ---- building ---- */
@@ -65,6 +76,12 @@ static void failed(struct sequencer *s, uint64_t request, mt_err err,
     step(s, (struct cs_input){.kind = CS_FAILED});
 }
 
+static void note_parent(struct sequencer *s, const struct chain_block *b)
+{
+    s->parent_time = b->block.header.timestamp;
+    s->parent_number = b->block.header.number;
+}
+
 static void log_block(const struct chain_block *b)
 {
     const struct header *h = &b->block.header;
@@ -88,7 +105,7 @@ static void build_done(struct task *task)
             pool_remove(s->opt.pool, &j->result.drops[i].hash, POOL_TX,
                         j->result.drops[i].error);
         s->last_error[0] = 0;
-        s->parent_time = j->result.block->block.header.timestamp;
+        note_parent(s, j->result.block);
         log_block(j->result.block);
         answer(s, j->request, MT_OK, NULL, j->result.block);
         pool_count(s->opt.pool, &pending, &queued);
@@ -124,18 +141,41 @@ static uint64_t pick_timestamp(const struct sequencer *s, uint64_t wanted)
     return MT_MAX(t, least);
 }
 
+static hash32 make_randao(const struct sequencer *s)
+{
+    uint8_t in[16];
+    store_be64(in, s->opt.seed);
+    store_be64(in + 8, s->parent_number + 1);
+    return keccak256(in, sizeof(in));
+}
+
+/* The time that was asked for, or the machine's by the clock. */
+static uint64_t wanted_time(const struct sequencer *s, const struct cs_effect *e)
+{
+    if (s->opt.fixed_time == 0)
+        return e->timestamp;
+    for (size_t i = 0; e->request != 0 && i < MT_ARRAY_LEN(s->requests); i++)
+        if (s->requests[i].id == e->request && s->requests[i].timestamp != 0)
+            return s->requests[i].timestamp;
+    return sequencer_now_ms(s) / 1000;
+}
+
 static void fill_draft(struct sequencer *s, const struct cs_effect *e,
                        struct chain_draft_in *d)
 {
     *d = (struct chain_draft_in){
         .coinbase = s->dev.has_coinbase ? s->dev.coinbase : s->opt.coinbase,
-        .timestamp = pick_timestamp(s, e->timestamp),
+        .timestamp = pick_timestamp(s, wanted_time(s, e)),
         .gas_limit = s->dev.gas_limit != 0 ? s->dev.gas_limit : s->opt.gas_limit,
         .prev_randao = s->dev.next_prev_randao,
         .extra_data = s->opt.extra_data,
         .override_base_fee = s->dev.has_next_base_fee,
         .base_fee = s->dev.next_base_fee,
     };
+    if (s->opt.make_randao && !s->dev.has_next_prev_randao)
+        d->prev_randao = make_randao(s);
+    if (s->opt.fixed_time != 0)
+        s->dev.time_offset_ms = 0;
     s->dev.next_timestamp = 0;
     s->dev.has_next_base_fee = false;
     s->dev.has_next_prev_randao = false;
@@ -182,7 +222,7 @@ static bool step_refused(struct sequencer *s, struct cs_input in)
 {
     struct cs_effect effects[CS_EFFECTS_MAX];
     bool refused = false;
-    in.now_ms = sequencer_now_ms(s);
+    in.now_ms = (uint64_t)((int64_t)clock_unix_ms() + slot_offset_ms(s));
     in.parent_time = s->parent_time;
     size_t n = consensus_step(&s->cs, &in, effects, &refused);
     for (size_t i = 0; i < n; i++) {
@@ -191,8 +231,8 @@ static bool step_refused(struct sequencer *s, struct cs_input in)
         else if (effects[i].at_ms == 0)
             s->opt.set_timer(s->opt.ctx, 0);
         else
-            s->opt.set_timer(s->opt.ctx, (uint64_t)((int64_t)effects[i].at_ms -
-                                                    s->dev.time_offset_ms));
+            s->opt.set_timer(s->opt.ctx,
+                             (uint64_t)((int64_t)effects[i].at_ms - slot_offset_ms(s)));
     }
     return refused;
 }
@@ -207,7 +247,7 @@ struct sequencer *sequencer_new(const struct sequencer_options *opt,
 {
     struct sequencer *s = mt_alloc(sizeof(*s));
     s->opt = *opt;
-    s->parent_time = view->head->block.header.timestamp;
+    note_parent(s, view->head);
     consensus_init(&s->cs, &opt->config);
     return s;
 }
@@ -256,7 +296,7 @@ void sequencer_turn(struct sequencer *s)
 
 void sequencer_update(struct sequencer *s, const struct chain_update *u)
 {
-    s->parent_time = u->view->head->block.header.timestamp;
+    note_parent(s, u->view->head);
     if (!s->building)
         step(s, (struct cs_input){.kind = CS_HEAD});
 }
@@ -275,7 +315,7 @@ mt_err sequencer_mine(struct sequencer *s, uint64_t timestamp, sequencer_done_fn
     if (i == MT_ARRAY_LEN(s->requests) || s->cs.stopped)
         return MT_EBUSY;
     uint64_t id = ++s->request_next;
-    s->requests[i] = (struct request){id, done, ctx};
+    s->requests[i] = (struct request){id, timestamp, done, ctx};
     if (step_refused(s, (struct cs_input){
                             .kind = CS_MINE, .timestamp = timestamp, .request = id})) {
         s->requests[i].id = 0;

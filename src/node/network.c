@@ -173,6 +173,10 @@ static mt_err make_sequencer(struct network *net, struct mt_diag *diag)
         .to_loop = n->to_loop,
         .gas_limit = n->dev ? option(net, OPT_dev_gas_limit) : 0,
         .tx_max = BLOCK_TX_MAX,
+        .fixed_time = n->dev ? option(net, OPT_dev_timestamp) : 0,
+        .time_step = option(net, OPT_dev_time_step),
+        .make_randao = n->dev,
+        .seed = option(net, OPT_dev_seed),
         .set_timer = set_timer,
         .ctx = net,
     };

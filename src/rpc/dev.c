@@ -4,6 +4,7 @@
 #include "dev_int.h"
 
 #define MINE_MAX 10000u
+#define TIME_MAX (UINT32_MAX * (uint64_t)1000) /* in seconds: far, and no overflow */
 
 struct dev *dev_new(struct rpc *r)
 {
@@ -383,6 +384,8 @@ static enum call_status mine(struct call *c, uint64_t num, uint64_t step,
         return CALL_DONE;
     if (num > MINE_MAX)
         return call_fail(c, RPC_LIMIT, "at most %u blocks at once", MINE_MAX);
+    if (timestamp > TIME_MAX || step > UINT32_MAX)
+        return call_fail(c, RPC_PARAMS, "invalid argument: too far");
     struct mining *m = mt_alloc(sizeof(*m));
     *m = (struct mining){.c = c, .left = num, .step = step, .answer = answer};
     if (answer == ANSWER_BLOCKS)
@@ -507,11 +510,12 @@ enum call_status m_dev_set_time(struct call *c)
     uint64_t t;
     if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &t))
         return CALL_DONE;
-    if (t > UINT32_MAX * (uint64_t)1000)
+    if (t > TIME_MAX)
         return call_fail(c, RPC_PARAMS, "invalid argument 0: too far");
     uint64_t t_ms = t > UINT32_MAX ? t : t * 1000; /* tools send both units */
     struct sequencer_dev *dev = sequencer_dev(c->rpc->opt.sequencer);
-    dev->time_offset_ms = (int64_t)t_ms - (int64_t)clock_unix_ms();
+    dev->time_offset_ms +=
+        (int64_t)t_ms - (int64_t)sequencer_now_ms(c->rpc->opt.sequencer);
     json_u64(&c->out, 0);
     return CALL_DONE;
 }
@@ -521,6 +525,8 @@ enum call_status m_dev_next_time(struct call *c)
     uint64_t t, head = c->view->head->block.header.timestamp;
     if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &t))
         return CALL_DONE;
+    if (t > TIME_MAX)
+        return call_fail(c, RPC_PARAMS, "invalid argument 0: too far");
     bool equal = sequencer_config(c->rpc->opt.sequencer)->equal_time;
     if (t < head || (t == head && !equal))
         return call_fail(c, RPC_PARAMS,

@@ -197,9 +197,9 @@ Test(rpc_chain, snapshots, .init = open_demand, .fini = teardown)
 
 Test(rpc_chain, dev_changes, .init = open_manual, .fini = teardown)
 {
-    CONTAINS(call(&f, "anvil_setNonce", "[\"" TO "\",\"0x5\"]"), "true");
+    CONTAINS(call(&f, "anvil_setNonce", "[\"" TO "\",\"0x5\"]"), "\"result\":null");
     CONTAINS(call(&f, "eth_getTransactionCount", "[\"" TO "\",\"latest\"]"), "\"0x5\"");
-    CONTAINS(call(&f, "anvil_setCode", "[\"" TO "\",\"0x6001\"]"), "true");
+    CONTAINS(call(&f, "hardhat_setCode", "[\"" TO "\",\"0x6001\"]"), "true");
     CONTAINS(call(&f, "eth_getCode", "[\"" TO "\",\"latest\"]"), "\"0x6001\"");
     CONTAINS(call(&f, "anvil_setStorageAt", "[\"" TO "\",\"0x3\",\"0x2a\"]"), "true");
     CONTAINS(call(&f, "eth_getStorageAt", "[\"" TO "\",\"0x3\",\"latest\"]"),
