@@ -285,6 +285,7 @@ suite_clients() {
     npm_packages
     hardhat_packages
     tally clients node tests/clients/run.mjs --bin build/metisd
+    tally "forms of replies" node tests/clients/shapes.mjs --bin build/metisd
 }
 
 suite_web() {

@@ -26,7 +26,7 @@ export async function flow({ http, ws, chainId, artifacts, check, account }) {
   }
   // With room: what Uniswap stores depends on the time of the block.
   const write = async (method) => {
-    const gas = (await method.estimateGas({ from: me })) * 13n / 10n
+    const gas = (await method.estimateGas({ from: me })) * 2n
     const receipt = await method.send({ from: me, gas })
     assert.equal(receipt.status, 1n)
     return receipt

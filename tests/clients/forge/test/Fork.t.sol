@@ -23,7 +23,7 @@ contract ForkTest {
         require(shop.paid(payer) == 7 ether, "paid");
         require(shop.coin().balanceOf(address(shop)) == 7 ether, "balance");
         require(payer.balance > 9000 ether, "native balance");
-        require(address(0x4200000000000000000000000000000000000013).code.length > 0, "code");
+        require(address(0x4e59b44847b379578588920cA78FbF26c0B4956C).code.length == 69, "code");
     }
 
     function test_further() external {
