@@ -11,6 +11,7 @@
 # The order of a whole run. Every name has a function suite_<name> below.
 SUITES=(build clang tidy contracts unit fuzz conformance stf cli life abuse rpc clients replica web crash asan tsan)
 SUITES=(build clang tidy contracts unit fuzz conformance stf cli life rpc clients replica web dev crash asan tsan)
+SUITES=(build clang tidy contracts unit fuzz conformance stf cli life ops rpc clients replica web crash asan tsan)
 full=0
 allow_skip=0
 chosen=()
@@ -261,6 +262,11 @@ suite_cli() {
 suite_life() {
     need release
     tally life node tests/life/run.mjs --bin build/metisd
+}
+
+suite_ops() {
+    need release
+    tally ops node tests/ops/run.mjs --bin build/metisd
 }
 
 suite_rpc() {

@@ -7,6 +7,7 @@
  *   thread.h mailboxes, threads, workers, clocks
  *   log.h    structured log
  *   metrics.h counters, gauges, histograms
+ *   stage.h  what is being done now, for the watchdog
  * "core" parts also build freestanding. */
 #ifndef METIS_BASE_H
 #define METIS_BASE_H
@@ -21,6 +22,7 @@
 #include "metis/base/thread.h"
 #include "metis/base/log.h"
 #include "metis/base/metrics.h"
+#include "metis/base/stage.h"
 #endif
 
 #endif

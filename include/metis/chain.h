@@ -159,7 +159,8 @@ struct chain_draft;
 struct chain_draft_in {
     address coinbase;
     uint64_t timestamp;
-    uint64_t gas_limit; /* 0: move from the parent's towards the spec's target */
+    uint64_t gas_limit;  /* 0: move from the parent's towards gas_target */
+    uint64_t gas_target; /* 0: the spec's */
     hash32 prev_randao;
     slice extra_data;
     hash32 parent_beacon_root;

@@ -32,6 +32,8 @@ enum cs_input_kind {
     CS_FAILED, /* it could not be built */
     CS_HEAD,   /* the head moved otherwise (import, rewind): parent_time */
     CS_CONFIGURE, /* config changed at run time */
+    CS_PAUSE,     /* no builds until CS_RESUME; requests wait */
+    CS_RESUME,    /* count: pending transactions */
     CS_STOP       /* finish: no more builds */
 };
 
@@ -63,7 +65,7 @@ struct cs_effect {
 /* Plain data; initialise with consensus_init. */
 struct consensus {
     struct cs_config config;
-    bool started, stopped, building;
+    bool started, stopped, paused, building;
     uint64_t parent_time;
     size_t pending;
     uint64_t next_ms; /* CS_PERIOD: when the next block is due */

@@ -298,8 +298,10 @@ struct metisdb_stat {
     uint64_t file_bytes;
     uint64_t free_bytes;
     uint64_t map_bytes;
-    unsigned readers;
-    uint64_t undo_from; /* oldest block whose state can be read */
+    unsigned readers;               /* places taken, of db.readers_max */
+    unsigned readers_open;          /* with a snapshot now */
+    uint64_t oldest_reader_commits; /* commits since the oldest of their snapshots */
+    uint64_t undo_from;             /* oldest block whose state can be read */
     struct metisdb_table_stat tables[24];
     size_t table_num;
     bool has_head[METISDB_HEAD_COUNT]; /* the stored ones: all but durable */

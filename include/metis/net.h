@@ -2,7 +2,8 @@
  * bodies in and reply bodies out and knows nothing of what they mean.
  *
  *   listener --accept--> connection --bytes--> http_in (http-parser) --> on_request
- *                                        \---> ws (wslay) after an upgrade --/
+ *                                        |---> ws (wslay) after an upgrade --|
+ *                                        \---> ipc, on a unix socket --------/
  *   net_reply (HTTP: in the order of the requests) --> output chunks --> uv_try_write
  *
  * Everything here runs on the loop's thread. A reply that is made elsewhere is carried
@@ -23,6 +24,7 @@
  *   its half closed            what is ready within 1 s, then closed
  *   bytes held for clients,    503, closed              close 1013
  *   all connections together
+ *   time for a TLS handshake   closed (that of the header)
  * / */
 #ifndef METIS_NET_H
 #define METIS_NET_H
@@ -57,6 +59,13 @@ struct net_file {
     const void *gzip; /* the same in gzip, for clients that accept it; NULL: none */
     size_t gzip_len;
 };
+
+/* A certificate with its key, for TLS 1.2 and 1.3. */
+struct net_tls;
+/* Two PEM files: the chain, leaf first, and the key. MT_EINVAL names the file. */
+mt_err net_tls_new(const char *cert, const char *key, struct net_tls **out,
+                   struct mt_diag *diag);
+void net_tls_free(struct net_tls *t); /* NULL is allowed */
 
 struct net_server_options {
     const char *host;        /* IP literal to listen on */
@@ -114,6 +123,32 @@ struct net_callbacks {
 mt_err net_server_new(struct uv_loop_s *loop, const struct net_server_options *opt,
                       const struct net_callbacks *cb, void *ctx, struct net_server **out,
                       struct mt_diag *diag);
+
+/* A further listener of the same server: its connections stand in the same table, under
+ * the same limits and callbacks. */
+struct net_listen_options {
+    /* A unix socket, mode 0600, that speaks JSON values one after the other without other
+     * framing, each reply followed by a newline, as geth's IPC does; NULL: HTTP on host
+     * and port. Its connections count as WebSockets: they may be pushed to. */
+    const char *unix_path;
+    const char *host;
+    uint16_t port;
+    bool trusted; /* what net_trusted says of its connections */
+    /* HTTP: 32 bytes, copied; requests need `Authorization: Bearer` and a JWT signed with
+     * it (HS256, iat within 60 s), else 401. NULL: none. */
+    const uint8_t *jwt_secret;
+};
+/* MT_EIO when the place is taken, MT_ELIMIT for a path too long for a socket; a socket
+ * file that nobody answers on is replaced. port may be NULL. */
+mt_err net_listen(struct net_server *s, const struct net_listen_options *opt,
+                  uint16_t *port, struct mt_diag *diag);
+
+/* The server's first listener speaks TLS from the next connection on; takes t, frees the
+ * one before. Open connections keep theirs. */
+void net_set_tls(struct net_server *s, struct net_tls *t);
+
+/* The connection came in through a trusted listener. */
+bool net_trusted(const struct net_server *s, struct net_ref ref);
 
 /* The port in use. */
 uint16_t net_server_port(const struct net_server *s);

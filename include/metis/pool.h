@@ -26,6 +26,7 @@
     X(OVERDRAFT, "insufficient funds for gas * price + value")                           \
     X(UNPROTECTED, "only replay-protected (EIP-155) transactions allowed over RPC")      \
     X(FEE_CAP, "tx fee exceeds the configured cap")                                      \
+    X(CLOSED, "the sequencer drains its pool: no transactions are taken")                \
     X(BUSY, "transaction admission queue is full")                                       \
     X(STATE, "state of the head is not available")                                       \
     X(EVICTED, "evicted: pool full, fee below others")                                   \
@@ -122,6 +123,8 @@ void pool_selection_free(struct pool_selection *s); /* any thread */
 void pool_remove(struct pool *p, const hash32 *hash, enum pool_reason reason,
                  enum tx_error error);
 void pool_clear(struct pool *p);
+/* Closed: submissions are refused with POOL_CLOSED; what is inside stays. */
+void pool_close(struct pool *p, bool closed);
 
 /* ---- queries (loop thread) ---- */
 

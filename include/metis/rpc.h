@@ -10,12 +10,16 @@
  * Replies are written once, in their final form, by the JSON writer; a batch is
  * answered when its last call is.
  *
+ * admin_* and metis_config are answered on trusted connections only (net_trusted),
+ * whatever apis says; those see every namespace that is open by default too.
+ *
  * Everything here is called on the loop thread. Limits each have an error:
  * docs/RPC.md. */
 #ifndef METIS_RPC_H
 #define METIS_RPC_H
 
 #include "metis/chain.h"
+#include "metis/codec.h"
 #include "metis/net.h"
 #include "metis/pool.h"
 #include "metis/sequencer.h"
@@ -27,6 +31,30 @@ struct rpc_account {
     address addr;
     hash32 key;
 };
+
+/* What the operators' methods ask of the program around. */
+enum rpc_ask {
+    RPC_ASK_NODE_INFO,
+    RPC_ASK_DATADIR,
+    RPC_ASK_DB_STAT,
+    RPC_ASK_CONFIG,
+    RPC_ASK_HEALTH,
+    /* text[0]: module, "*" for all others; text[1]: level, NULL asks */
+    RPC_ASK_LOG_LEVEL,
+    RPC_ASK_RELOAD,
+    RPC_ASK_SEQUENCER_STATUS,
+    RPC_ASK_SEQUENCER_DRAIN,
+    RPC_ASK_SEQUENCER_START,
+    RPC_ASK_SEQUENCER_STOP,
+    RPC_ASK_GAS_LIMIT /* num */
+};
+struct rpc_ask_in {
+    const char *text[2];
+    uint64_t num;
+};
+/* Writes one JSON value and returns MT_OK, or says in diag why not. */
+typedef mt_err rpc_ask_fn(void *ctx, enum rpc_ask what, const struct rpc_ask_in *in,
+                          struct json_out *out, struct mt_diag *diag);
 
 struct rpc_options {
     const char *client_version;   /* web3_clientVersion */
@@ -71,6 +99,8 @@ struct rpc_options {
     bool (*on_get)(void *ctx, slice path, unsigned *status, const char **content_type,
                    struct buf *body);
     void *on_get_ctx;
+    rpc_ask_fn *ask; /* NULL: the operators' methods are not supported */
+    void *ask_ctx;
 };
 
 /* Geth's limits; apis eth, net, web3, debug, txpool, rpc, metis, trace, ots, erigon. */
@@ -125,6 +155,9 @@ void rpc_write_receipts(const struct chain_block *b, struct buf *out);
 /* For chain_options.tracer of a development network: writes console.log lines to the log.
  * Call it once before threads use it. */
 const struct vm_tracer *rpc_console(void);
+
+/* The methods' names in order, for completion; *num of them, constant. */
+const char *const *rpc_method_names(size_t *num);
 
 /* docs/RPC.md from the table. */
 void rpc_write_docs(struct buf *out);

@@ -27,6 +27,7 @@ struct sequencer_options {
     uint64_t fixed_time, time_step;
     bool make_randao; /* prevRandao is keccak256(seed, number), 8 bytes each; else zero */
     uint64_t seed;
+    unsigned metric_net;   /* index for the metrics */
     /* Wake me by sequencer_tick at unix time at_ms; 0: never. Replaces the earlier
      * wish. */
     void (*set_timer)(void *ctx, uint64_t at_ms);
@@ -42,6 +43,26 @@ void sequencer_free(struct sequencer *s);
 void sequencer_start(struct sequencer *s);
 void sequencer_stop(struct sequencer *s); /* the build under way still finishes */
 bool sequencer_idle(const struct sequencer *s);
+
+/* Why no blocks are built although the sequencer was started; several may hold. */
+enum sequencer_hold {
+    SEQUENCER_HELD_OPERATOR = 1u << 0,
+    SEQUENCER_HELD_DISK = 1u << 1,
+};
+/* The build under way still finishes; mining requests are refused while held. */
+void sequencer_hold(struct sequencer *s, enum sequencer_hold why);
+void sequencer_release(struct sequencer *s, enum sequencer_hold why);
+unsigned sequencer_held(const struct sequencer *s); /* the reasons, or 0 */
+
+/* Closes the pool to new transactions and builds until none is executable; then the
+ * operator's hold is on. Releasing that hold opens the pool again. */
+void sequencer_drain(struct sequencer *s);
+bool sequencer_draining(const struct sequencer *s);
+
+/* The gas limit that built blocks move to, at most 1/1024 of the parent's a block; a dev
+ * network's (gas_limit of the options set) is taken at once. 0: the spec's again. */
+void sequencer_set_gas_limit(struct sequencer *s, uint64_t gas_limit);
+uint64_t sequencer_gas_limit(const struct sequencer *s);
 
 /* Inputs. pending: the pool got an executable transaction (cheap, may be called often;
  * the step is taken once a loop turn by sequencer_turn). update: after pool_update, for

@@ -1,5 +1,8 @@
 /* The log: a line is put together on the stack and leaves in one write(2), so lines of
  * several threads never mix and nothing is lost in a buffer when the program dies.
+ * A reader that stops reading (a full pipe) must not stop the node: a line waits at most
+ * WAIT_MS for it, the following ones not at all until it reads again, and the next line
+ * that gets through says how many were dropped.
  *
  *   logfmt  t=2026-01-02T03:04:05.678Z lvl=info mod=chain msg="imported block" number=7
  *   json    {"t":"2026-…","lvl":"info","mod":"chain","msg":"imported block","number":7}
@@ -9,9 +12,11 @@
  * writes at most LINES_PER_S_MAX lines a second (debug and trace excepted). */
 #include "metis/base/log.h"
 #include "metis/base/mem.h"
+#include "metis/base/metrics.h"
 #include "metis/base/thread.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -22,6 +27,7 @@
 #define LINE_MAX_    4096u
 #define MODULES_MAX  32u
 #define NAME_MAX_    16u
+#define WAIT_MS      100
 #define HEX_SHOW_MAX 256u /* bytes of a byte value that are written */
 
 static const char *const level_names[] = {"error", "warn", "info", "debug", "trace"};
@@ -84,15 +90,25 @@ mt_err log_level_parse(const char *text, enum log_level *out)
     return MT_EINVAL;
 }
 
-bool log_enabled(const char *module, enum log_level level)
+enum log_level log_level_of(const char *module)
 {
     unsigned n = atomic_load_explicit(&modules_len, memory_order_acquire);
-    if (n != 0) {
+    if (n != 0 && module != NULL) {
         unsigned i = find_module(module, n);
         if (i < n)
-            return (int)level <= atomic_load(&modules[i].level);
+            return (enum log_level)atomic_load(&modules[i].level);
     }
-    return (int)level <= atomic_load_explicit(&general_level, memory_order_relaxed);
+    return (enum log_level)atomic_load_explicit(&general_level, memory_order_relaxed);
+}
+
+const char *log_level_name(enum log_level level)
+{
+    return level_names[level];
+}
+
+bool log_enabled(const char *module, enum log_level level)
+{
+    return level <= log_level_of(module);
 }
 
 /* ---- how often a place may speak ----
@@ -245,8 +261,35 @@ static void put_kv(struct buf *b, enum log_format format, const struct log_kv *k
     put_value(b, format, kv);
 }
 
+static atomic_bool stuck;
+static _Atomic uint64_t dropped_all;    /* since the start */
+static _Atomic uint64_t dropped_untold; /* since a line got through */
+
+bool log_stuck(uint64_t *dropped)
+{
+    if (dropped != NULL)
+        *dropped = atomic_load(&dropped_all);
+    return atomic_load(&stuck);
+}
+
+static bool must_wait(void)
+{
+    struct pollfd f = {.fd = STDERR_FILENO, .events = POLLOUT};
+    return poll(&f, 1, 0) == 0;
+}
+
+/* A line is shorter than PIPE_BUF, and a pipe that takes anything takes that much. */
 static void write_all(const uint8_t *p, size_t n)
 {
+    struct pollfd f = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&f, 1, atomic_load(&stuck) ? 0 : WAIT_MS) == 0) {
+        atomic_store(&stuck, true);
+        atomic_fetch_add(&dropped_all, 1);
+        metric_add(METRIC_log_dropped_total, METRIC_NODE, 1);
+        atomic_fetch_add(&dropped_untold, 1);
+        return;
+    }
+    atomic_store(&stuck, false);
     while (n > 0) {
         ssize_t w = write(STDERR_FILENO, p, n);
         if (w < 0 && errno == EINTR)
@@ -277,6 +320,8 @@ void log_write(enum log_level level, const char *module, const char *msg,
     put_head(&b, format, level, module, msg);
     if (held_back != 0)
         put_kv(&b, format, &KV_U64("heldBack", held_back));
+    if (atomic_load_explicit(&dropped_untold, memory_order_relaxed) != 0 && !must_wait())
+        put_kv(&b, format, &KV_U64("dropped", atomic_exchange(&dropped_untold, 0)));
     for (const struct log_kv *kv = kvs; buf_ok(&b) && kv->key != NULL; kv++) {
         size_t before = b.len;
         put_kv(&b, format, kv);

@@ -6,11 +6,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define BUCKETS    12u
+#define BUCKETS    METRIC_BUCKETS
 #define NAME_MAX_  32u
 #define SERIES_MAX (METRIC_NETWORKS_MAX + 1)
 
-enum kind { KIND_COUNTER, KIND_GAUGE, KIND_SECONDS };
+enum kind { KIND_COUNTER, KIND_GAUGE, KIND_SECONDS, KIND_TABLE };
 
 static const struct {
     const char *name;
@@ -100,7 +100,7 @@ void metric_move(enum metric metric, unsigned net, int64_t by)
     metric_add(metric, net, (uint64_t)by);
 }
 
-static uint64_t bucket_limit_ns(unsigned i)
+uint64_t metric_bucket_ns(unsigned i)
 {
     return (uint64_t)10000 << (2 * i);
 }
@@ -109,7 +109,7 @@ void metric_observe_ns(enum metric metric, unsigned net, uint64_t ns)
 {
     struct cell *c = cell_of(metric, net);
     unsigned i = 0;
-    while (i < BUCKETS && ns > bucket_limit_ns(i))
+    while (i < BUCKETS && ns > metric_bucket_ns(i))
         i++;
     if (i < BUCKETS)
         atomic_fetch_add_explicit(&c->bucket[i], 1, memory_order_relaxed);
@@ -121,6 +121,16 @@ int64_t metric_value(enum metric metric, unsigned net)
 {
     MT_ASSERT((unsigned)metric < METRIC_COUNT && net < SERIES_MAX);
     return (int64_t)atomic_load_explicit(&cells[metric][net].value, memory_order_relaxed);
+}
+
+void metric_histogram(enum metric metric, unsigned net, struct metric_histogram *out)
+{
+    MT_ASSERT((unsigned)metric < METRIC_COUNT && net < SERIES_MAX);
+    const struct cell *c = &cells[metric][net];
+    for (unsigned i = 0; i < BUCKETS; i++)
+        out->bucket[i] = atomic_load_explicit(&c->bucket[i], memory_order_relaxed);
+    out->sum_ns = atomic_load_explicit(&c->sum_ns, memory_order_relaxed);
+    out->count = atomic_load_explicit(&c->value, memory_order_relaxed);
 }
 
 static void put_seconds(struct buf *out, uint64_t ns)
@@ -147,7 +157,7 @@ static void write_histogram(struct buf *out, const char *name, unsigned net,
         buf_printf(out, "metis_%s_bucket", name);
         put_label(out, net, true);
         buf_put_str(out, "le=\"");
-        put_seconds(out, bucket_limit_ns(i));
+        put_seconds(out, metric_bucket_ns(i));
         buf_printf(out, "\"} %llu\n", (unsigned long long)below);
     }
     /* The count is read after the buckets, so that the last one is never below them. */
@@ -180,11 +190,28 @@ static void write_series(struct buf *out, unsigned m, unsigned net)
         buf_printf(out, " %llu\n", (unsigned long long)v);
 }
 
+static void write_header(struct buf *out, enum metric metric)
+{
+    struct metric_info info = metric_info(metric);
+    buf_printf(out, "# HELP metis_%s %s\n# TYPE metis_%s %s\n", info.name, info.help,
+               info.name, info.kind);
+}
+
+void metrics_write_table(struct buf *out, enum metric metric, bool first, unsigned net,
+                         const char *label, const char *text, int64_t value)
+{
+    MT_ASSERT(net < METRIC_NETWORKS_MAX && table[metric].kind == KIND_TABLE);
+    if (first)
+        write_header(out, metric);
+    buf_printf(out, "metis_%s", table[metric].name);
+    put_label(out, net, true);
+    buf_printf(out, "%s=\"%s\"} %lld\n", label, text, (long long)value);
+}
+
 void metrics_write(struct buf *out)
 {
     unsigned nets = atomic_load(&names_len);
     for (unsigned m = 0; m < METRIC_COUNT; m++) {
-        struct metric_info info = metric_info((enum metric)m);
         bool headed = false;
         for (unsigned s = 0; s < SERIES_MAX; s++) {
             bool named = s < nets || s == METRIC_NODE;
@@ -192,8 +219,7 @@ void metrics_write(struct buf *out)
                 !atomic_load_explicit(&cells[m][s].touched, memory_order_relaxed))
                 continue;
             if (!headed)
-                buf_printf(out, "# HELP metis_%s %s\n# TYPE metis_%s %s\n", info.name,
-                           info.help, info.name, info.kind);
+                write_header(out, (enum metric)m);
             headed = true;
             write_series(out, m, s);
         }
@@ -202,7 +228,7 @@ void metrics_write(struct buf *out)
 
 struct metric_info metric_info(enum metric metric)
 {
-    static const char *const kinds[] = {"counter", "gauge", "histogram"};
+    static const char *const kinds[] = {"counter", "gauge", "histogram", "gauge"};
     MT_ASSERT((unsigned)metric < METRIC_COUNT);
     return (struct metric_info){table[metric].name, kinds[table[metric].kind],
                                 table[metric].help};

@@ -52,7 +52,10 @@ struct rules chain_rules_at(const struct chain *c, uint64_t number, uint64_t tim
 mt_err commit_batch(struct chain *c, struct metisdb_batch *batch)
 {
     uint64_t start_ns = clock_mono_ns();
+    stage_enter(STAGE_commit, c->opt.metric_net, 0);
     mt_err err = metisdb_commit(batch);
+    stage_leave(STAGE_commit, c->opt.metric_net);
+    stage_failed(STAGE_commit, c->opt.metric_net, err == MT_OK ? NULL : mt_err_text(err));
     metric_observe_ns(METRIC_chain_commit_seconds, c->opt.metric_net,
                       clock_mono_ns() - start_ns);
     return err;

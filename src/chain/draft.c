@@ -65,10 +65,10 @@ static mt_err fill_header(struct chain_draft *d, struct mt_diag *diag)
         .slot_number = parent->slot_number + 1, /* EIP-7843: a block a slot */
     };
     h->field_num = header_fields_for(&d->x.rules);
+    uint64_t want = d->in.gas_target != 0 ? d->in.gas_target : c->genesis->spec.gas_limit;
     h->gas_limit = d->in.gas_limit != 0
                        ? d->in.gas_limit
-                       : chain_next_gas_limit(parent, &d->x.rules, parent_rules,
-                                              c->genesis->spec.gas_limit);
+                       : chain_next_gas_limit(parent, &d->x.rules, parent_rules, want);
     fill_fees(d, parent, parent_rules);
     uint64_t least = parent->timestamp + (c->genesis->spec.equal_time ? 0 : 1);
     if (h->timestamp < least)
@@ -95,6 +95,7 @@ mt_err chain_draft_begin(struct chain *c, const struct chain_draft_in *in,
         return err;
     }
     c->draft = d;
+    stage_enter(STAGE_build, c->opt.metric_net, d->header.number);
     struct rules rules = d->x.rules;
     err = execution_begin(&d->x, c, d->batch, &d->header, &rules, diag);
     if (err == MT_OK)
@@ -189,6 +190,7 @@ mt_err chain_draft_commit(struct chain_draft *d, struct chain_block **out,
     struct update_builder ub;
     MT_ASSERT(d->sealed);
     mt_err err = commit_batch(c, d->batch);
+    stage_leave(STAGE_build, c->opt.metric_net);
     metric_observe_ns(METRIC_chain_build_seconds, c->opt.metric_net,
                       clock_mono_ns() - d->start_ns);
     c->draft = NULL;
@@ -208,6 +210,7 @@ mt_err chain_draft_commit(struct chain_draft *d, struct chain_block **out,
 
 void chain_draft_abort(struct chain_draft *d)
 {
+    stage_leave(STAGE_build, d->chain->opt.metric_net);
     metisdb_abort(d->batch);
     d->chain->draft = NULL;
     chain_block_drop(d->value);

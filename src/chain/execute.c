@@ -144,7 +144,9 @@ mt_err execute_and_store(struct chain *c, struct metisdb_batch *batch, struct bl
     hash32 root;
     MT_TRY(execution_begin(&x, c, batch, &b->header, rules, diag));
     uint64_t start_ns = clock_mono_ns();
+    stage_enter(STAGE_execute, c->opt.metric_net, b->header.number);
     mt_err err = block_exec_all(x.exec, b, &out, diag);
+    stage_leave(STAGE_execute, c->opt.metric_net);
     metric_observe_ns(METRIC_chain_execute_seconds, c->opt.metric_net,
                       clock_mono_ns() - start_ns);
     if (err == MT_EINVALID_BLOCK)

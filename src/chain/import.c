@@ -286,8 +286,12 @@ mt_err chain_import(struct chain *c, slice rlp, enum import_status *status,
                        (unsigned long long)b.header.number);
     }
     err = check_block(c, &b, parent, &rules, diag);
+    stage_enter(STAGE_import, c->opt.metric_net, b.header.number);
     if (err == MT_OK)
         err = import_checked(c, &b, parent, &rules, status, diag);
+    stage_leave(STAGE_import, c->opt.metric_net);
+    stage_failed(STAGE_import, c->opt.metric_net,
+                 err == MT_OK ? NULL : log_err_text(err, diag));
     chain_block_drop(parent);
     return err;
 }

@@ -34,7 +34,7 @@ static void period_advance(struct consensus *c, uint64_t now_ms)
 
 static bool try_build(struct consensus *c, uint64_t now_ms, struct cs_effect *out)
 {
-    if (!c->started || c->stopped || c->building)
+    if (!c->started || c->stopped || c->paused || c->building)
         return false;
     *out = (struct cs_effect){.kind = CS_BUILD};
     if (c->request_num > 0) {
@@ -58,7 +58,7 @@ static bool try_build(struct consensus *c, uint64_t now_ms, struct cs_effect *ou
 /* The timer follows the next slot; told only when it changes. */
 static bool set_timer(struct consensus *c, struct cs_effect *out)
 {
-    bool wanted = c->config.mode == CS_PERIOD && c->started && !c->stopped;
+    bool wanted = c->config.mode == CS_PERIOD && c->started && !c->stopped && !c->paused;
     uint64_t at_ms = wanted ? c->next_ms : 0;
     if (at_ms == c->timer_ms)
         return false;
@@ -115,6 +115,14 @@ static void apply(struct consensus *c, const struct cs_input *in, bool *refused)
         break;
     case CS_CONFIGURE:
         configure(c, in);
+        break;
+    case CS_PAUSE:
+        c->paused = true;
+        break;
+    case CS_RESUME:
+        c->paused = false;
+        c->pending = in->count;
+        c->next_ms = in->now_ms + c->config.period_ms;
         break;
     case CS_STOP:
         c->stopped = true;

@@ -17,6 +17,9 @@ struct sequencer {
     uint64_t parent_number; /* likewise */
     bool pending;           /* the pool told us since the last turn */
     bool building;
+    bool draining;
+    unsigned held;       /* enum sequencer_hold */
+    uint64_t gas_target; /* 0: the spec's */
     uint64_t request_next;
     struct request requests[CS_REQUESTS_MAX + 1]; /* unordered, id 0 is free */
     char last_error[MT_DIAG_TEXT_MAX];
@@ -70,6 +73,7 @@ static void failed(struct sequencer *s, uint64_t request, mt_err err,
 {
     mt_fmt(s->last_error, sizeof(s->last_error), "%s",
            diag->text[0] != 0 ? diag->text : mt_err_text(err));
+    metric_add(METRIC_sequencer_failures_total, s->opt.metric_net, 1);
     log_error("sequencer", "block could not be built", KV_STR("error", s->last_error),
               KV_END);
     answer(s, request, err, diag, NULL);
@@ -88,6 +92,19 @@ static void log_block(const struct chain_block *b)
     log_info("sequencer", "sealed block", KV_U64("number", h->number),
              KV_HASH("hash", &b->block.hash), KV_U64("txs", b->block.tx_num),
              KV_U64("gas", h->gas_used), KV_END);
+}
+
+/* Nothing is left to build for: the drain ends as a hold. */
+static void drained(struct sequencer *s)
+{
+    size_t pending, queued;
+    pool_count(s->opt.pool, &pending, &queued);
+    if (!s->draining || s->building || pending > 0 || pool_ingest_len(s->opt.pool) > 0)
+        return;
+    log_info("sequencer", "drained: no executable transaction is left",
+             KV_U64("queued", queued), KV_END);
+    s->draining = false;
+    sequencer_hold(s, SEQUENCER_HELD_OPERATOR);
 }
 
 /* On the loop, after the chain_update of the same block has been handled. */
@@ -113,6 +130,7 @@ static void build_done(struct task *task)
         if (j->result.block->block.tx_num == 0 && j->selection.num > 0)
             pending = 0;
         step(s, (struct cs_input){.kind = CS_BUILT, .count = pending});
+        drained(s);
     }
     pool_selection_free(&j->selection);
     build_result_fini(&j->result);
@@ -167,6 +185,7 @@ static void fill_draft(struct sequencer *s, const struct cs_effect *e,
         .coinbase = s->dev.has_coinbase ? s->dev.coinbase : s->opt.coinbase,
         .timestamp = pick_timestamp(s, wanted_time(s, e)),
         .gas_limit = s->dev.gas_limit != 0 ? s->dev.gas_limit : s->opt.gas_limit,
+        .gas_target = s->gas_target,
         .prev_randao = s->dev.next_prev_randao,
         .extra_data = s->opt.extra_data,
         .override_base_fee = s->dev.has_next_base_fee,
@@ -274,6 +293,63 @@ void sequencer_stop(struct sequencer *s)
         answer(s, s->requests[i].id, MT_ECANCELED, &diag, NULL);
 }
 
+void sequencer_hold(struct sequencer *s, enum sequencer_hold why)
+{
+    bool was = s->held != 0;
+    s->held |= why;
+    if (why == SEQUENCER_HELD_OPERATOR)
+        s->draining = false;
+    if (!was)
+        step(s, (struct cs_input){.kind = CS_PAUSE});
+}
+
+void sequencer_release(struct sequencer *s, enum sequencer_hold why)
+{
+    size_t pending, queued;
+    bool was = s->held != 0;
+    s->held &= ~(unsigned)why;
+    if (why == SEQUENCER_HELD_OPERATOR) {
+        s->draining = false;
+        pool_close(s->opt.pool, false);
+    }
+    if (!was || s->held != 0)
+        return;
+    pool_count(s->opt.pool, &pending, &queued);
+    step(s, (struct cs_input){.kind = CS_RESUME, .count = pending});
+}
+
+unsigned sequencer_held(const struct sequencer *s)
+{
+    return s->held;
+}
+
+void sequencer_drain(struct sequencer *s)
+{
+    pool_close(s->opt.pool, true);
+    s->draining = (s->held & SEQUENCER_HELD_OPERATOR) == 0;
+    drained(s);
+}
+
+bool sequencer_draining(const struct sequencer *s)
+{
+    return s->draining;
+}
+
+void sequencer_set_gas_limit(struct sequencer *s, uint64_t gas_limit)
+{
+    if (s->opt.gas_limit != 0)
+        s->dev.gas_limit = gas_limit;
+    else
+        s->gas_target = gas_limit;
+}
+
+uint64_t sequencer_gas_limit(const struct sequencer *s)
+{
+    if (s->opt.gas_limit != 0)
+        return s->dev.gas_limit != 0 ? s->dev.gas_limit : s->opt.gas_limit;
+    return s->gas_target != 0 ? s->gas_target : chain_spec_of(s->opt.chain)->gas_limit;
+}
+
 bool sequencer_idle(const struct sequencer *s)
 {
     return !s->building;
@@ -287,6 +363,8 @@ void sequencer_pending(struct sequencer *s)
 void sequencer_turn(struct sequencer *s)
 {
     size_t pending, queued;
+    if (s->draining)
+        drained(s);
     if (!s->pending)
         return;
     s->pending = false;
@@ -312,7 +390,7 @@ mt_err sequencer_mine(struct sequencer *s, uint64_t timestamp, sequencer_done_fn
     size_t i = 0;
     while (i < MT_ARRAY_LEN(s->requests) && s->requests[i].id != 0)
         i++;
-    if (i == MT_ARRAY_LEN(s->requests) || s->cs.stopped)
+    if (i == MT_ARRAY_LEN(s->requests) || s->cs.stopped || s->held != 0)
         return MT_EBUSY;
     uint64_t id = ++s->request_next;
     s->requests[i] = (struct request){id, timestamp, done, ctx};

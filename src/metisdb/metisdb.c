@@ -609,6 +609,32 @@ static mt_err stat_heads(MDB_txn *txn, const MDB_dbi *dbi, struct metisdb_stat *
     return MT_OK;
 }
 
+/* LMDB tells its readers as lines "pid thread txnid", with "-" for a place at rest. */
+struct reader_walk {
+    unsigned open;
+    uint64_t oldest;
+};
+
+static int walk_reader(const char *line, void *ctx)
+{
+    struct reader_walk *w = ctx;
+    unsigned long long txn;
+    if (sscanf(line, "%*d %*x %llu", &txn) != 1)
+        return 0; /* the heading, or a place at rest */
+    w->open++;
+    w->oldest = w->open == 1 ? txn : MT_MIN(w->oldest, (uint64_t)txn);
+    return 0;
+}
+
+static void stat_readers(MDB_env *env, uint64_t last_txn, struct metisdb_stat *out)
+{
+    struct reader_walk w = {0};
+    mdb_reader_list(env, walk_reader, &w);
+    out->readers_open = w.open;
+    if (w.open > 0 && last_txn > w.oldest)
+        out->oldest_reader_commits = last_txn - w.oldest;
+}
+
 static mt_err stat_env(MDB_env *env, MDB_txn *txn, const MDB_dbi *dbi,
                        struct metisdb_stat *out)
 {
@@ -618,6 +644,7 @@ static mt_err stat_env(MDB_env *env, MDB_txn *txn, const MDB_dbi *dbi,
     MT_TRY(lmdb_err(mdb_env_info(env, &info), "info", NULL));
     out->map_bytes = info.me_mapsize;
     out->readers = info.me_numreaders;
+    stat_readers(env, info.me_last_txnid, out);
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
         struct metisdb_table_stat *t = &out->tables[out->table_num++];
         MT_TRY(lmdb_err(mdb_stat(txn, dbi[i], &st), "stat", NULL));

@@ -13,7 +13,7 @@ bool conn_stalled(const struct conn *c)
     const struct net_server_options *opt = &c->server->opt;
     if (c->out_bytes > NET_OUT_HIGH)
         return true;
-    if (c->ws != NULL)
+    if (conn_pushes(c))
         return c->ws_inflight >= opt->ws_inflight_max;
     return c->next_id - c->head_id >= opt->pipeline_max;
 }
@@ -116,7 +116,7 @@ static void pop_chunk(struct conn *c)
     chunk_free(c->server, k);
 }
 
-static void consume(struct conn *c, size_t n)
+void conn_consume(struct conn *c, size_t n)
 {
     metric_add(METRIC_net_sent_bytes_total, c->server->opt.metric_net, n);
     while (n > 0) {
@@ -228,6 +228,8 @@ void conn_flush(struct conn *c)
 {
     if (c->corks > 0 || c->writing || c->closing)
         return;
+    if (c->tls != NULL && !tls_flush(c))
+        return;
     while (c->out_head != NULL) {
         uv_buf_t iov[IOV_MAX_NET];
         size_t total;
@@ -238,13 +240,13 @@ void conn_flush(struct conn *c)
             return;
         }
         size_t sent = r < 0 ? 0 : (size_t)r;
-        consume(c, sent);
+        conn_consume(c, sent);
         if (sent < total) {
             write_rest(c);
             return;
         }
     }
-    if (c->draining && (c->ws != NULL || c->head_id == c->next_id))
+    if (c->draining && (c->ws != NULL || !conn_owes(c)))
         begin_linger(c);
 }
 
@@ -271,7 +273,7 @@ static slice feed_http(struct conn *c, slice in)
     return in;
 }
 
-static void handle_input(struct conn *c, slice in)
+void conn_input(struct conn *c, slice in)
 {
     c->corks++;
     if (c->ws != NULL && in.len == 0)
@@ -284,14 +286,17 @@ static void handle_input(struct conn *c, slice in)
                 conn_close(c);
             break;
         }
-        if (c->ws == NULL) {
+        if (!conn_pushes(c)) {
             in = feed_http(c, in);
+        } else if (c->ipc) {
+            size_t n = ipc_feed(c, in);
+            in = slice_of(in.ptr + n, in.len - n);
         } else {
             size_t n = ws_feed(c, in);
             in = slice_of(in.ptr + n, in.len - n);
         }
     }
-    if (c->ws != NULL && conn_stalled(c))
+    if (conn_pushes(c) && conn_stalled(c))
         c->stalled = true;
     c->corks--;
     if (c->closing)
@@ -308,11 +313,27 @@ void conn_resume(struct conn *c)
         struct buf backlog = c->backlog;
         buf_init(&c->backlog, backlog.size_max);
         c->stalled = false;
-        handle_input(c, buf_slice(&backlog));
+        conn_input(c, buf_slice(&backlog));
         buf_fini(&backlog);
         if (!c->stalled)
             set_reading(c, true);
     }
+}
+
+/* A peer that only closed its half still gets the replies it waits for. */
+void conn_eof(struct conn *c)
+{
+    if (c->ws != NULL || c->linger || (!conn_owes(c) && c->out_head == NULL)) {
+        conn_close(c);
+        return;
+    }
+    set_reading(c, false);
+    conn_drain(c);
+    if (!c->ipc) { /* an operator's call may take its time */
+        c->half = true;
+        c->deadline_ms = uv_now(c->server->loop) + NET_HALF_MS;
+    }
+    conn_flush(c);
 }
 
 static void read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -321,24 +342,22 @@ static void read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n == 0 || c->closing)
         return;
     if (n < 0) {
-        /* A peer that only closed its half still gets the replies it waits for. */
-        if (n == UV_EOF && c->ws == NULL && !c->linger &&
-            (c->head_id != c->next_id || c->out_head != NULL)) {
-            set_reading(c, false);
-            conn_drain(c);
-            c->half = true;
-            c->deadline_ms = uv_now(c->server->loop) + NET_HALF_MS;
-            conn_flush(c);
-        } else {
+        if (n == UV_EOF)
+            conn_eof(c);
+        else
             conn_close(c);
-        }
         return;
     }
     metric_add(METRIC_net_received_bytes_total, c->server->opt.metric_net, (uint64_t)n);
     c->last_in_ms = uv_now(c->server->loop);
     c->pinged = false;
-    if (!c->linger && !c->draining)
-        handle_input(c, slice_of(buf->base, (size_t)n));
+    if (c->linger || c->draining)
+        return;
+    slice in = slice_of(buf->base, (size_t)n);
+    if (c->tls != NULL)
+        tls_read(c, in);
+    else
+        conn_input(c, in);
 }
 
 /* ---- life ---- */
@@ -346,8 +365,10 @@ static void read_cb(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 void conn_start(struct conn *c)
 {
     struct net_server *s = c->server;
-    c->http = http_in_new(&http_events, c, s->opt.header_num_max);
-    buf_init(&c->body, s->opt.body_max);
+    c->ipc = c->listener->local;
+    if (!c->ipc)
+        c->http = http_in_new(&http_events, c, s->opt.header_num_max);
+    buf_init(&c->body, c->ipc ? s->opt.ws_message_max : s->opt.body_max);
     buf_init(&c->backlog, 2u * NET_READ_SIZE);
     c->phase = CONN_IDLE;
     c->req.origin = -1;
@@ -360,7 +381,7 @@ void conn_free(struct conn *c)
 {
     while (c->out_head != NULL)
         pop_chunk(c);
-    for (uint64_t id = c->head_id; c->ws == NULL && id != c->next_id; id++) {
+    for (uint64_t id = c->head_id; !conn_pushes(c) && id != c->next_id; id++) {
         struct slot *slot = &c->slots[id % NET_PIPELINE_MAX];
         if (!slot->done)
             continue;
@@ -369,6 +390,7 @@ void conn_free(struct conn *c)
     }
     http_in_free(c->http);
     ws_free(c);
+    tls_free(c->tls);
     http_drop_body(c, true);
     buf_fini(&c->backlog);
     mt_free(c);
@@ -422,7 +444,7 @@ void conn_tick(struct conn *c, uint64_t now_ms)
         conn_close(c);
     } else if (!c->draining && c->ws != NULL) {
         tick_ws(c, now_ms);
-    } else if (!c->draining && now_ms > c->deadline_ms && !c->stalled) {
+    } else if (!c->draining && !c->ipc && now_ms > c->deadline_ms && !c->stalled) {
         if (c->phase != CONN_IDLE) {
             http_refuse(c, 408);
             conn_flush(c);

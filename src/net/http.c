@@ -56,6 +56,8 @@ const char *http_status_text(unsigned status)
         return "Not Modified";
     case 400:
         return "Bad Request";
+    case 401:
+        return "Unauthorized";
     case 403:
         return "Forbidden";
     case 404:
@@ -218,6 +220,11 @@ static unsigned on_header(void *ctx, slice name, slice value)
             r->ctype_ok = content_type_ok(value);
         break;
     case 13:
+        if (ascii_ieq(name, "authorization") && c->listener->has_jwt)
+            r->auth_ok =
+                jwt_bearer_ok(c->listener->jwt_secret, value, clock_unix_ms() / 1000);
+        file_header(r, name, value);
+        break;
     case 15:
         file_header(r, name, value);
         break;
@@ -268,6 +275,10 @@ static unsigned on_head(void *ctx, const struct http_in_head *head, bool *upgrad
         return 403;
     if (r->origin == -2 && same_origin(r))
         r->origin = -1;
+    if (c->listener->has_jwt && !r->auth_ok) {
+        metric_add(METRIC_net_auth_failures_total, c->server->opt.metric_net, 1);
+        return 401;
+    }
     if (head->method == HTTP_IN_OTHER)
         return 405;
     if (head->content_length != UINT64_MAX &&
@@ -459,6 +470,8 @@ static void put_reply(struct conn *c, const struct slot *slot, struct buf *body)
                         "Access-Control-Allow-Headers: Content-Type\r\n"
                         "Access-Control-Max-Age: 600\r\n");
     }
+    if (slot->status == 401)
+        n += mt_fmt(head + n, sizeof(head) - n, "WWW-Authenticate: Bearer\r\n");
     if (slot->status == 405)
         n += mt_fmt(head + n, sizeof(head) - n, "Allow: POST, GET, OPTIONS\r\n");
     if (slot->status == 426)

@@ -1,9 +1,12 @@
 /* net, private: the server, its connections and the seams between its files.
- *   server.c  listener, table of connections, timers, stop
+ *   server.c  table of connections, timers, stop, replies
+ *   listen.c  listeners, accepting
  *   conn.c    bytes of one connection: reading, stalling, output chunks, closing
  *   http_in.c adapter around http-parser
  *   http.c    requests and replies
- *   ws.c      handshake and frames */
+ *   ws.c      handshake and frames
+ *   tls.c     TLS under either; jwt.c who may use the private listener
+ *   ipc.c     JSON values on a unix socket */
 #ifndef METIS_NET_INT_H
 #define METIS_NET_INT_H
 
@@ -21,6 +24,7 @@
 #define NET_REFUSE_MAX 64u /* connections over the limit that get an answer at once */
 #define NET_DRAIN_MS   80u
 #define NET_HALF_MS    1000u
+#define NET_LISTEN_MAX 4u
 
 /* ---- http_in.c: bytes -> begin, header, body, complete, error ---- */
 
@@ -81,7 +85,7 @@ enum conn_phase { CONN_IDLE, CONN_HEAD, CONN_BODY };
 struct http_request { /* what is kept of the request being read */
     enum http_in_method method;
     bool keep_alive, ctype_ok, host_seen, host_ok, expect, ws_upgrade, ws_version;
-    bool connection_upgrade, version_10;
+    bool connection_upgrade, version_10, auth_ok;
     int origin; /* -1: none sent, -2: not allowed, else index into opt->cors */
     bool gzip;  /* accepted */
     char host[NET_WORD_KEEP];     /* texts, empty when absent */
@@ -93,9 +97,32 @@ struct http_request { /* what is kept of the request being read */
 };
 
 struct ws;
+struct tls;
+
+struct listener {
+    union {
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    };
+    struct net_server *server;
+    bool local; /* a unix socket */
+    bool trusted;
+    bool has_jwt;
+    uint8_t jwt_secret[32];
+};
+
+/* Where the value that is being read stands (ipc.c). */
+struct ipc_scan {
+    unsigned depth;
+    bool begun, in_string, escaped;
+};
 
 struct conn {
-    uv_tcp_t tcp;
+    union {
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    };
+    const struct listener *listener;
     uv_write_t write;
     uv_shutdown_t shutdown;
     unsigned write_chunks; /* chunks in the write that is under way */
@@ -103,9 +130,12 @@ struct conn {
     struct net_server *server;
     struct net_ref ref;
     struct net_peer peer;
+    struct tls *tls; /* NULL: plain */
     struct http_in *http;
     struct http_request req;
     struct ws *ws;
+    bool ipc;
+    struct ipc_scan scan;
     /* input */
     slice view;         /* the body so far, when it lies in the read buffer */
     struct buf body;    /* the body so far, otherwise */
@@ -116,7 +146,7 @@ struct conn {
     /* requests */
     struct slot slots[NET_PIPELINE_MAX];
     uint64_t next_id, head_id; /* open ones: head_id .. next_id - 1 */
-    unsigned ws_inflight;
+    unsigned ws_inflight;      /* of a WebSocket or unix socket */
     /* output */
     struct chunk *out_head, *out_tail;
     size_t out_bytes;
@@ -132,7 +162,8 @@ struct conn {
 
 struct net_server {
     uv_loop_t *loop;
-    uv_tcp_t listener;
+    struct listener listeners[NET_LISTEN_MAX];
+    unsigned listener_num;
     uv_timer_t timer;
     struct net_server_options opt;
     struct net_callbacks cb;
@@ -151,10 +182,41 @@ struct net_server {
     void (*stop_done)(void *ctx);
     void *stop_ctx;
     uint16_t port;
+    struct net_tls *tls;
     char read_buf[NET_READ_SIZE];
+    char tls_buf[16u * 1024u]; /* a record in plain */
 };
 
+/* What may be pushed to, and is answered in any order. */
+static inline bool conn_pushes(const struct conn *c)
+{
+    return c->ws != NULL || c->ipc;
+}
+
+/* Requests of it are not answered yet. */
+static inline bool conn_owes(const struct conn *c)
+{
+    return conn_pushes(c) ? c->ws_inflight > 0 : c->head_id != c->next_id;
+}
+
+/* listen.c: the first listener is the one of the server's options. */
+mt_err listen_first(struct net_server *s, struct mt_diag *diag);
+void listen_close(struct net_server *s, uv_close_cb cb); /* all of them */
+
+/* tls.c */
+bool tls_start(struct conn *c, const struct net_tls *t);
+void tls_free(struct tls *t);
+void tls_read(struct conn *c, slice in); /* bytes of the socket */
+bool tls_flush(struct conn *c);          /* false: more is to be sent, or it is over */
+
+/* jwt.c: value is that of an Authorization header. */
+bool jwt_bearer_ok(const uint8_t secret[32], slice value, uint64_t now_s);
+
+/* ipc.c */
+size_t ipc_feed(struct conn *c, slice in); /* bytes used */
+
 /* server.c */
+void server_tick_start(struct net_server *s);
 struct conn *net_conn_of(struct net_server *s, struct net_ref ref); /* NULL: gone */
 void server_conn_gone(struct conn *c); /* handle closed: frees */
 
@@ -170,6 +232,9 @@ void conn_put_buf(struct conn *c, struct buf *b); /* moves or copies; b is empty
 void conn_flush(struct conn *c);                  /* unless corked */
 void conn_resume(struct conn *c);                 /* handles the backlog if it may */
 bool conn_stalled(const struct conn *c);
+void conn_input(struct conn *c, slice in);   /* plain bytes, borrowed */
+void conn_consume(struct conn *c, size_t n); /* output that is sent or sealed */
+void conn_eof(struct conn *c);               /* the peer sends nothing more */
 void conn_tick(struct conn *c, uint64_t now_ms);
 
 /* http.c */

@@ -1,8 +1,6 @@
-/* The listener: accepting within the limits, the table of connections and its
- * generations, one timer for all deadlines, and stopping. */
+/* The table of connections and its generations, one timer for all deadlines, replies,
+ * and stopping. */
 #include "net_int.h"
-#include <arpa/inet.h>
-#include <netinet/in.h>
 
 void net_options_default(struct net_server_options *opt)
 {
@@ -40,9 +38,16 @@ struct conn *net_conn_of(struct net_server *s, struct net_ref ref)
 
 /* ---- stopping ---- */
 
+static struct net_server *server_of(uv_handle_t *handle)
+{
+    if (handle->type == UV_TIMER)
+        return handle->data;
+    return ((struct listener *)handle->data)->server;
+}
+
 static void handle_closed_cb(uv_handle_t *handle)
 {
-    struct net_server *s = handle->data;
+    struct net_server *s = server_of(handle);
     if (--s->handles == 0)
         s->stop_done(s->stop_ctx);
 }
@@ -57,7 +62,7 @@ void server_conn_gone(struct conn *c)
 {
     struct net_server *s = c->server;
     struct net_ref ref = c->ref;
-    bool websocket = c->ws != NULL;
+    bool websocket = conn_pushes(c);
     s->conns[ref.idx] = NULL;
     s->free_idx[s->free_num++] = ref.idx;
     s->conn_num--;
@@ -89,6 +94,19 @@ static void timer_cb(uv_timer_t *timer)
     }
 }
 
+static uint64_t tick_ms(const struct net_server_options *opt)
+{
+    uint64_t t = MT_MIN(opt->header_timeout_ms, opt->body_timeout_ms);
+    t = MT_MIN(t, opt->write_timeout_ms);
+    t = MT_MIN(t, opt->idle_timeout_ms) / 4;
+    return MT_MAX(MT_MIN(t, 1000), 20);
+}
+
+void server_tick_start(struct net_server *s)
+{
+    uv_timer_start(&s->timer, timer_cb, tick_ms(&s->opt), tick_ms(&s->opt));
+}
+
 void net_server_stop(struct net_server *s, void (*done)(void *ctx), void *ctx)
 {
     if (s->stopping)
@@ -98,7 +116,7 @@ void net_server_stop(struct net_server *s, void (*done)(void *ctx), void *ctx)
     s->stop_ctx = ctx;
     uv_update_time(s->loop);
     s->stop_deadline_ms = uv_now(s->loop) + NET_DRAIN_MS;
-    uv_close((uv_handle_t *)&s->listener, handle_closed_cb);
+    listen_close(s, handle_closed_cb);
     for (uint32_t i = 0; i < s->opt.conn_max + NET_REFUSE_MAX; i++) {
         struct conn *c = s->conns[i];
         if (c == NULL || c->closing)
@@ -106,7 +124,7 @@ void net_server_stop(struct net_server *s, void (*done)(void *ctx), void *ctx)
         if (c->ws != NULL)
             ws_close(c, 1001);
         conn_drain(c);
-        if (c->ws == NULL && c->head_id == c->next_id && c->out_head == NULL)
+        if (c->ws == NULL && !conn_owes(c) && c->out_head == NULL)
             conn_close(c);
         else
             conn_flush(c);
@@ -127,135 +145,16 @@ void net_server_free(struct net_server *s)
         buf_fini(&k->b);
         mt_free(k);
     }
+    net_tls_free(s->tls);
     mt_free(s->conns);
     mt_free(s->gens);
     mt_free(s->free_idx);
     mt_free(s);
 }
 
-/* ---- accepting ---- */
-
-static void peer_ip(struct conn *c)
-{
-    struct sockaddr_storage ss;
-    int len = sizeof(ss);
-    if (uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&ss, &len) != 0)
-        return;
-    if (ss.ss_family == AF_INET)
-        memcpy(c->peer.ip, &((struct sockaddr_in *)&ss)->sin_addr, 4);
-    else if (ss.ss_family == AF_INET6)
-        memcpy(c->peer.ip, &((struct sockaddr_in6 *)&ss)->sin6_addr, 16);
-    c->peer.v6 = ss.ss_family == AF_INET6;
-    if (uv_ip_name((struct sockaddr *)&ss, c->peer.text, sizeof(c->peer.text)) != 0)
-        c->peer.text[0] = 0;
-}
-
-static unsigned count_ip(const struct net_server *s, const uint8_t ip[16])
-{
-    unsigned n = 0;
-    for (uint32_t i = 0; i < s->opt.conn_max + NET_REFUSE_MAX; i++)
-        if (s->conns[i] != NULL && memcmp(s->conns[i]->peer.ip, ip, 16) == 0)
-            n++;
-    return n;
-}
-
-static struct conn *conn_new(struct net_server *s)
-{
-    struct conn *c = mt_alloc(sizeof(*c));
-    c->server = s;
-    uint32_t idx = s->free_idx[--s->free_num];
-    if (++s->gens[idx] == 0)
-        s->gens[idx] = 1;
-    c->ref = (struct net_ref){idx, s->gens[idx]};
-    s->conns[idx] = c;
-    uv_tcp_init(s->loop, &c->tcp);
-    c->tcp.data = c;
-    s->conn_num++;
-    metric_add(METRIC_net_accepted_total, s->opt.metric_net, 1);
-    metric_move(METRIC_net_connections, s->opt.metric_net, 1);
-    return c;
-}
-
-static void refuse_cb(uv_handle_t *handle)
-{
-    mt_free(handle);
-}
-
-/* Past all places: accepted and closed, so that the queue of the kernel moves on. */
-static void refuse_silently(struct net_server *s)
-{
-    uv_tcp_t *tcp = mt_alloc(sizeof(*tcp));
-    uv_tcp_init(s->loop, tcp);
-    uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)tcp);
-    uv_close((uv_handle_t *)tcp, refuse_cb);
-}
-
-static uint64_t tick_ms(const struct net_server_options *opt)
-{
-    uint64_t t = MT_MIN(opt->header_timeout_ms, opt->body_timeout_ms);
-    t = MT_MIN(t, opt->write_timeout_ms);
-    t = MT_MIN(t, opt->idle_timeout_ms) / 4;
-    return MT_MAX(MT_MIN(t, 1000), 20);
-}
-
-static void connection_cb(uv_stream_t *listener, int status)
-{
-    struct net_server *s = listener->data;
-    if (status < 0 || s->stopping)
-        return;
-    if (s->free_num == 0) {
-        metric_add(METRIC_net_refused_total, s->opt.metric_net, 1);
-        refuse_silently(s);
-        return;
-    }
-    struct conn *c = conn_new(s);
-    if (s->conn_num == 1)
-        uv_timer_start(&s->timer, timer_cb, tick_ms(&s->opt), tick_ms(&s->opt));
-    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0) {
-        conn_close(c);
-        return;
-    }
-    uv_tcp_nodelay(&c->tcp, 1);
-    peer_ip(c);
-    conn_start(c);
-    unsigned refuse = 0;
-    if (s->conn_num > s->opt.conn_max)
-        refuse = 503;
-    else if (s->opt.conn_ip_max > 0 && count_ip(s, c->peer.ip) > s->opt.conn_ip_max)
-        refuse = 429;
-    if (refuse != 0 && !c->closing) {
-        metric_add(METRIC_net_refused_total, s->opt.metric_net, 1);
-        http_refuse(c, refuse);
-        conn_flush(c);
-    }
-}
-
-static mt_err listen_on(struct net_server *s, struct mt_diag *diag)
-{
-    const struct net_server_options *opt = &s->opt;
-    struct sockaddr_storage ss;
-    int len = sizeof(ss);
-    bool v6 = strchr(opt->host, ':') != NULL;
-    int r = v6 ? uv_ip6_addr(opt->host, opt->port, (struct sockaddr_in6 *)&ss)
-               : uv_ip4_addr(opt->host, opt->port, (struct sockaddr_in *)&ss);
-    if (r != 0)
-        return mt_fail(diag, MT_EINVAL, "not an IP address to listen on: %s", opt->host);
-    r = uv_tcp_bind(&s->listener, (struct sockaddr *)&ss, 0);
-    if (r == 0)
-        r = uv_listen((uv_stream_t *)&s->listener, 1024, connection_cb);
-    if (r == 0)
-        r = uv_tcp_getsockname(&s->listener, (struct sockaddr *)&ss, &len);
-    if (r != 0)
-        return mt_fail(diag, MT_EIO, "cannot listen on %s port %u: %s", opt->host,
-                       opt->port, uv_strerror(r));
-    s->port = ntohs(v6 ? ((struct sockaddr_in6 *)&ss)->sin6_port
-                       : ((struct sockaddr_in *)&ss)->sin_port);
-    return MT_OK;
-}
-
 static void failed_cb(uv_handle_t *handle)
 {
-    struct net_server *s = handle->data;
+    struct net_server *s = server_of(handle);
     if (--s->handles == 0)
         net_server_free(s);
 }
@@ -281,14 +180,13 @@ mt_err net_server_new(struct uv_loop_s *loop, const struct net_server_options *o
         s->free_idx[s->free_num] = places - 1 - s->free_num;
         s->free_num++;
     }
-    uv_tcp_init(loop, &s->listener);
     uv_timer_init(loop, &s->timer);
-    s->listener.data = s->timer.data = s;
-    s->handles = 2;
+    s->timer.data = s;
+    s->handles = 1;
     http_in_size_max(opt->header_bytes_max);
-    mt_err err = listen_on(s, diag);
+    mt_err err = listen_first(s, diag);
     if (err != MT_OK) {
-        uv_close((uv_handle_t *)&s->listener, failed_cb);
+        listen_close(s, failed_cb);
         uv_close((uv_handle_t *)&s->timer, failed_cb);
         return err;
     }
@@ -307,6 +205,18 @@ void net_peer_of(struct net_server *s, struct net_ref ref, struct net_peer *out)
     *out = c != NULL ? c->peer : (struct net_peer){0};
 }
 
+void net_set_tls(struct net_server *s, struct net_tls *t)
+{
+    net_tls_free(s->tls);
+    s->tls = t;
+}
+
+bool net_trusted(const struct net_server *s, struct net_ref ref)
+{
+    const struct conn *c = ref.gen == 0 ? NULL : s->conns[ref.idx];
+    return c != NULL && c->ref.gen == ref.gen && c->listener->trusted;
+}
+
 unsigned net_conn_count(const struct net_server *s)
 {
     return s->conn_num;
@@ -314,7 +224,8 @@ unsigned net_conn_count(const struct net_server *s)
 
 /* ---- replies ---- */
 
-static bool ws_message(struct conn *c, struct buf *move, slice message)
+/* One message to a WebSocket or unix socket: move's bytes, or the slice's. */
+static bool push_message(struct conn *c, struct buf *move, slice message)
 {
     size_t len = move != NULL ? move->len : message.len;
     if (c->out_bytes > 0 && c->corks > 0 && !c->writing &&
@@ -328,15 +239,22 @@ static bool ws_message(struct conn *c, struct buf *move, slice message)
         return false;
     if ((c->out_bytes > 0 && c->out_bytes + len > c->server->opt.ws_queue_max) ||
         !conn_may_hold(c, len)) {
+        if (c->ipc) {
+            conn_close(c);
+            return false;
+        }
         ws_close(c, 1013);
         conn_flush(c);
         return false;
     }
-    ws_put_header(c, len);
+    if (c->ws != NULL)
+        ws_put_header(c, len);
     if (move != NULL)
         conn_put_buf(c, move);
     else if (len > 0)
         conn_put(c, message.ptr, len);
+    if (c->ipc)
+        conn_put(c, "\n", 1);
     conn_flush(c);
     return true;
 }
@@ -350,11 +268,11 @@ bool net_reply_status(struct net_server *s, struct net_ref ref, uint64_t req_id,
         buf_reset(body);
         return false;
     }
-    if (c->ws != NULL) {
+    if (conn_pushes(c)) {
         if (c->ws_inflight > 0)
             c->ws_inflight--;
         if (body->len > 0)
-            ok = ws_message(c, body, (slice){0});
+            ok = push_message(c, body, (slice){0});
         buf_reset(body);
     } else {
         if (req_id < c->head_id || req_id >= c->next_id ||
@@ -386,7 +304,7 @@ bool net_reply(struct net_server *s, struct net_ref ref, uint64_t req_id,
 bool net_send(struct net_server *s, struct net_ref ref, slice message)
 {
     struct conn *c = net_conn_of(s, ref);
-    return c != NULL && c->ws != NULL && ws_message(c, NULL, message);
+    return c != NULL && conn_pushes(c) && push_message(c, NULL, message);
 }
 
 void net_cork(struct net_server *s, struct net_ref ref)

@@ -25,10 +25,10 @@ struct cli {
 /* X(name, function, sections, least and most further words, usage, help): the commands.
  * The sections are those whose options the command takes. */
 #define CLI_COMMANDS(X)                                                                  \
-    X("run", cmd_run, "node rpc txpool db follow accounts log", 0, 0,                    \
+    X("run", cmd_run, "node rpc txpool db follow accounts metrics log", 0, 0,            \
       "--network NAME|GENESIS.json --datadir DIR [--sequencer | --follow URL]",          \
       "Run networks.")                                                                   \
-    X("dev", cmd_dev, "node dev rpc txpool db accounts log", 0, 0,                       \
+    X("dev", cmd_dev, "node dev rpc txpool db accounts metrics log", 0, 0,               \
       "[--network NAME] [--dev.period-ms MS] [--dev.no-mining]",                         \
       "Run the dev networks in a temporary folder.")                                     \
     X("init", cmd_init, "node db log", 0, 0, "--network G --datadir DIR",                \
@@ -37,10 +37,13 @@ struct cli {
       "Import blocks, one RLP item after the other.")                                    \
     X("export", cmd_export, "node db log", 1, 3,                                         \
       "--network G --datadir DIR FILE [FIRST LAST]", "Write blocks as RLP.")             \
+    X("attach", cmd_attach, "node rpc attach log", 0, 1,                                 \
+      "[PATH|URL | --ipc PATH | --datadir DIR --network G] [--exec \"CALL; CALL\"]",     \
+      "Speak to a running node: a line is a method and its parameters.")                 \
     X("account", cmd_account, "node accounts log", 1, 2,                                 \
       "new | list | import KEYFILE, --keystore DIR --password FILE",                     \
       "Manage key files.")                                                               \
-    X("config", cmd_config, "node dev rpc txpool db follow accounts log", 1, 2,          \
+    X("config", cmd_config, "node dev rpc txpool db follow accounts metrics log", 1, 2,  \
       "print | check", "Show every option and its origin; check a file.")                \
     X("db", cmd_db, "node db log", 1, 1, "stat --datadir DIR [--network G]",             \
       "Say what is in a database.")                                                      \

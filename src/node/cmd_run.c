@@ -123,6 +123,7 @@ static void dev_defaults(struct config *c)
 {
     config_command_default(c, OPT_db_sync, "interval");
     config_command_default(c, OPT_db_history, "18446744073709551615");
+    config_command_default(c, OPT_db_disk_free_min, "0");
     config_command_default(c, OPT_txpool_max, "50000");
     config_command_default(c, OPT_txpool_sender_max, "20000");
 }

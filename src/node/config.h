@@ -136,6 +136,9 @@ void config_take_live(struct config *c, const struct config *fresh);
 /* Every value with its origin, as a file that could be read again. */
 void config_print(const struct config *c, struct buf *out);
 
+/* Where a value came from, as text. */
+void config_origin_text(const struct opt_value *v, char *out, size_t size);
+
 /* docs/OPTIONS.md, docs/METRICS.md, conf/metisd.conf. */
 void config_docs_options(struct buf *out);
 void config_docs_metrics(struct buf *out);

@@ -17,23 +17,23 @@ static const char *type_word(const struct opt_info *o)
     return words[o->type];
 }
 
-static void put_origin(struct buf *out, const struct opt_value *v)
+void config_origin_text(const struct opt_value *v, char *out, size_t size)
 {
     switch (v->origin) {
     case ORIGIN_DEFAULT:
-        buf_put_str(out, "default");
+        mt_fmt(out, size, "default");
         break;
     case ORIGIN_COMMAND:
-        buf_put_str(out, "set by the command");
+        mt_fmt(out, size, "set by the command");
         break;
     case ORIGIN_FILE:
-        buf_printf(out, "%s:%u", v->place, v->line);
+        mt_fmt(out, size, "%s:%u", v->place, v->line);
         break;
     case ORIGIN_ENV:
-        buf_printf(out, "environment %s", v->place);
+        mt_fmt(out, size, "environment %s", v->place);
         break;
     case ORIGIN_FLAG:
-        buf_printf(out, "flag %s", v->place);
+        mt_fmt(out, size, "flag %s", v->place);
         break;
     }
 }
@@ -46,15 +46,14 @@ static void put_value(struct buf *out, enum opt id, const struct opt_value *v)
     struct opt_name name = opt_name(id);
     const char *key = strchr(name.s, '.') + 1;
     size_t start = out->len;
-    buf_printf(out, "%s = %s ; ", key, v->text);
-    put_origin(out, v);
+    char origin[4200];
+    config_origin_text(v, origin, sizeof origin);
+    buf_printf(out, "%s = %s ; %s", key, v->text, origin);
     if (out->len - start > INI_LINE_MAX || strstr(v->text, " ;") != NULL) {
         bool fits = strlen(key) + 1 + strlen(v->text) <= INI_LINE_MAX &&
                     strstr(v->text, " ;") == NULL;
         out->len = start;
-        buf_put_str(out, "; ");
-        put_origin(out, v);
-        buf_printf(out, "%s\n%s%s=%s",
+        buf_printf(out, "; %s%s\n%s%s=%s", origin,
                    fits ? "" : ", not possible in a file:", fits ? "" : "; ", key,
                    v->text);
     }

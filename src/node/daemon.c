@@ -16,6 +16,8 @@
 #define WORKER_QUEUE_MAX 65536u
 #define READER_QUEUE_MAX 65536u
 #define STATUS_MS        10000u
+#define BEAT_MS          1000u
+#define DISK_MS          1000u
 #define STOP_POLL_MS     2u
 #define STOP_WARN_MS     5000u
 #define HOUSEKEEPER_MS   100
@@ -51,6 +53,10 @@ static void status_cb(uv_timer_t *timer)
     uint64_t now = clock_mono_ns();
     if (n->watchdog_ms != 0)
         service_notify("WATCHDOG=1");
+    watch_beat(n);
+    watch_housekeeper(n);
+    for (unsigned i = 0; i < n->network_num; i++)
+        watch_disk_act(&n->networks[i]);
     if (now - n->last_status_ns < (uint64_t)STATUS_MS * 1000000u)
         return;
     n->last_status_ns = now;
@@ -76,7 +82,10 @@ static void flush(struct network *net, uint64_t now)
     if (net->sync_every_ns == 0 || now - net->last_sync_ns < net->sync_every_ns)
         return;
     net->last_sync_ns = now;
+    stage_enter(STAGE_flush, net->metric, 0);
     mt_err err = metisdb_sync_tick(net->ledger.db);
+    stage_leave(STAGE_flush, net->metric);
+    stage_failed(STAGE_flush, net->metric, err == MT_OK ? NULL : mt_err_text(err));
     if (err != MT_OK)
         log_error("node", "the database was not flushed; check the disk",
                   KV_STR("network", net->ledger.name), KV_STR("error", mt_err_text(err)),
@@ -87,10 +96,19 @@ static void housekeeper_main(void *ctx)
 {
     struct node *n = ctx;
     void *none;
+    uint64_t disk_ns = 0;
     while (!mailbox_closed(n->housekeeper_stop)) {
         mailbox_wait(n->housekeeper_stop, &none, 1, HOUSEKEEPER_MS);
         for (unsigned i = 0; i < n->network_num; i++)
             flush(&n->networks[i], clock_mono_ns());
+        watch_others(n);
+        if (clock_mono_ns() - disk_ns < (uint64_t)DISK_MS * 1000000u)
+            continue;
+        disk_ns = clock_mono_ns();
+        for (unsigned i = 0; i < n->network_num; i++) {
+            watch_disk(&n->networks[i]);
+            atomic_store(&n->networks[i].disk_known, true);
+        }
     }
 }
 
@@ -136,6 +154,7 @@ static void begin_stop(struct node *n, const char *reason)
         log_info("node", "stopping", KV_STR("reason", reason), KV_END);
     service_notify("STOPPING=1");
     uv_timer_stop(&n->status_timer);
+    stage_leave(STAGE_loop, METRIC_NODE);
     for (unsigned i = 0; i < n->network_num; i++)
         network_stop(&n->networks[i]);
     uv_timer_start(&n->stop_timer, stop_cb, 0, STOP_POLL_MS);
@@ -151,28 +170,32 @@ void node_fail(struct node *n, mt_err err, const struct mt_diag *diag)
         begin_stop(n, diag->text);
 }
 
-/* Reads the file again and takes over the values that may change while running. */
-static void reload(struct node *n)
+mt_err node_reload(struct node *n, struct mt_diag *diag)
 {
-    struct mt_diag diag = {0};
-    if (n->config_file == NULL) {
-        log_info("node", "nothing to read again: no --config file", KV_END);
-        return;
-    }
+    if (n->config_file == NULL)
+        return mt_fail(diag, MT_EINVAL, "nothing to read again: no --config file");
     struct config *fresh = mt_alloc(sizeof *fresh);
     config_init(fresh);
-    if (config_read_file(fresh, n->config_file, &diag) != MT_OK)
-        log_warn("node", "configuration not taken over; correct the file",
-                 KV_STR("error", diag.text), KV_END);
-    else
+    mt_err err = config_read_file(fresh, n->config_file, diag);
+    if (err == MT_OK)
         config_take_live(n->config, fresh);
     config_fini(fresh);
     mt_free(fresh);
     log_setup((enum log_level)config_num(n->config, NULL, OPT_log_level),
               (enum log_format)config_num(n->config, NULL, OPT_log_format));
-    if (config_log_modules(n->config, &diag) != MT_OK)
-        log_warn("node", "log.modules not taken over", KV_STR("error", diag.text),
-                 KV_END);
+    for (unsigned i = 0; err == MT_OK && i < n->network_num; i++)
+        err = private_tls(&n->networks[i], diag);
+    return err == MT_OK ? config_log_modules(n->config, diag) : err;
+}
+
+static void reload(struct node *n)
+{
+    struct mt_diag diag = {0};
+    service_notify("RELOADING=1");
+    if (node_reload(n, &diag) != MT_OK)
+        log_warn("node", "configuration not taken over; correct the file",
+                 KV_STR("error", diag.text), KV_END);
+    service_notify("READY=1");
 }
 
 static void signal_cb(uv_signal_t *handle, int number)
@@ -225,10 +248,12 @@ static mt_err start_loop(struct node *n, struct mt_diag *diag)
     }
     uv_check_start(&n->turn, turn_cb);
     n->watchdog_ms = service_watchdog_ms();
-    uint64_t every = STATUS_MS;
+    uint64_t every = BEAT_MS;
     if (n->watchdog_ms != 0 && n->watchdog_ms < every)
         every = n->watchdog_ms;
     uv_timer_start(&n->status_timer, status_cb, every, every);
+    n->told_loop = STAGE_COUNT;
+    watch_beat(n);
     return MT_OK;
 }
 
@@ -244,6 +269,7 @@ static mt_err open_networks(struct node *n, const char *const *words, size_t num
         struct network *net = &n->networks[i];
         net->node = n;
         net->idx = (unsigned)i;
+        net->told = net->told_flush = STAGE_COUNT;
         uv_timer_init(&n->loop, &net->timer);
         uv_timer_init(&n->loop, &net->rpc_timer);
         net->timer.data = net->rpc_timer.data = net;
@@ -256,17 +282,16 @@ static mt_err open_networks(struct node *n, const char *const *words, size_t num
 }
 
 static void put_url(struct json_out *j, const char *key, const char *scheme,
-                    const struct network *net)
+                    const char *host, uint16_t port)
 {
     char url[512];
-    bool v6 = strchr(net->host, ':') != NULL;
-    const char *host = net->host;
+    bool v6 = strchr(host, ':') != NULL;
     if (strcmp(host, "0.0.0.0") == 0)
         host = "127.0.0.1";
     if (strcmp(host, "::") == 0)
         host = "::1";
     mt_fmt(url, sizeof url, "%s://%s%s%s:%u", scheme, v6 ? "[" : "", host, v6 ? "]" : "",
-           (unsigned)net->port);
+           (unsigned)port);
     json_key(j, key);
     json_str(j, url);
 }
@@ -288,8 +313,14 @@ static mt_err write_ready_line(const struct node *n, struct mt_diag *diag)
         json_str(&j, net->ledger.name);
         json_key(&j, "chainId");
         json_u64(&j, net->ledger.genesis.spec.chain_id);
-        put_url(&j, "http", "http", net);
-        put_url(&j, "ws", "ws", net);
+        put_url(&j, "http", net->tls ? "https" : "http", net->host, net->port);
+        put_url(&j, "ws", net->tls ? "wss" : "ws", net->host, net->port);
+        if (net->auth_port != 0)
+            put_url(&j, "auth", "http", net->auth_host, net->auth_port);
+        if (net->ipc.s[0] != 0) {
+            json_key(&j, "ipc");
+            json_str(&j, net->ipc.s);
+        }
         json_obj_end(&j);
     }
     json_arr_end(&j);

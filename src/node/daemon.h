@@ -22,6 +22,7 @@
 #include "metis/rpc.h"
 #include "metis/sequencer.h"
 
+#include <stdatomic.h>
 #include <uv.h>
 
 #define NODE_NETWORKS_MAX METRIC_NETWORKS_MAX
@@ -44,11 +45,18 @@ struct network {
     struct net_server *server;
     const char *host;
     uint16_t port;
-    uv_timer_t timer;       /* the sequencer's wish */
-    uv_timer_t rpc_timer;   /* waits of calls */
-    uint64_t sync_every_ns; /* 0: the housekeeper does not flush */
-    uint64_t last_sync_ns;  /* housekeeper's */
+    uv_timer_t timer;            /* the sequencer's wish */
+    uv_timer_t rpc_timer;        /* waits of calls */
+    uint64_t sync_every_ns;      /* 0: the housekeeper does not flush */
+    uint64_t last_sync_ns;       /* housekeeper's */
+    struct file_path ipc;        /* the unix socket; empty: none */
+    enum stage told, told_flush; /* what the watchdog reported last */
+    _Atomic bool disk_known;     /* the free space was asked for */
     bool server_stopped;
+    bool tls; /* the RPC port speaks it */
+    const char *auth_host;
+    uint16_t auth_port;   /* of the private listener; 0: none */
+    int lock_fd;          /* of the sequencer's key; 0: none */
     uint64_t status_head; /* head of the last status line */
 };
 
@@ -77,6 +85,8 @@ struct node {
     uint64_t stop_ns;
     uint64_t watchdog_ms;
     uint64_t last_status_ns;
+    _Atomic uint64_t stall_ns; /* node.stall_after */
+    enum stage told_loop;
     bool ready;
     bool stopping;
     mt_err fail_err; /* why it stops, when not asked to */
@@ -90,6 +100,9 @@ mt_err node_run(struct node *n, const char *const *words, size_t word_num,
 
 /* Stops the program for good reason, exit status 1. Loop thread. */
 void node_fail(struct node *n, mt_err err, const struct mt_diag *diag);
+
+/* SIGHUP: reads the file again and takes over the values that may change. */
+mt_err node_reload(struct node *n, struct mt_diag *diag);
 
 /* ---- one network (network.c) ---- */
 
@@ -121,7 +134,46 @@ bool web_get(const struct network *net, slice path, unsigned *status,
 /* The page's files, built in from src/web/. */
 extern const struct net_file web_files[];
 extern const size_t web_file_num;
+/* The value of metis_health. */
+void health_put(const struct network *net, struct json_out *j);
 /* Gauges that are asked for, not counted: memory, files, pools, databases. */
 void health_measure(struct node *n);
+
+/* ---- operators (operator.c) ---- */
+
+/* rpc's ask; ctx is the network. */
+mt_err operator_ask(void *ctx, enum rpc_ask what, const struct rpc_ask_in *in,
+                    struct json_out *out, struct mt_diag *diag);
+/* Opens the unix socket (rpc.ipc). */
+mt_err operator_listen(struct network *net, struct mt_diag *diag);
+/* "running", or why no blocks are built; only with a sequencer. */
+const char *sequencer_state(const struct network *net);
+
+/* ---- listeners (private.c) ---- */
+
+/* The certificate of the RPC port, at start and when the configuration was read again. */
+mt_err private_tls(struct network *net, struct mt_diag *diag);
+/* Opens the JWT listener when there is a secret. */
+mt_err private_listen(struct network *net, struct mt_diag *diag);
+
+/* ---- one sequencer a key (seq_lock.c) ---- */
+
+/* Until the process ends or network_close. MT_EBUSY names the other one. */
+mt_err sequencer_lock(struct network *net, const address *key, struct mt_diag *diag);
+
+/* metrics_geth.c */
+void metrics_write_geth(const struct network *net, struct buf *out);
+
+/* ---- the watchdog (watch.c) ---- */
+
+/* How long a stage of a network, or of the program (METRIC_NODE), may take. */
+uint64_t watch_limit_ns(const struct node *n, unsigned series);
+void watch_beat(struct node *n);          /* loop, every second: it is alive */
+void watch_others(struct node *n);        /* housekeeper: loop and executors */
+void watch_housekeeper(struct node *n);   /* loop */
+void watch_disk(struct network *net);     /* housekeeper: asks for the free space */
+void watch_disk_act(struct network *net); /* loop: holds or releases the sequencer */
+/* Less than db.disk_free_min and margin percent of it is free. */
+bool watch_disk_low(const struct network *net, uint64_t margin);
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "metis/version.h"
 
+#include <unistd.h>
+
 #define EXECUTOR_QUEUE_MAX 4096u
 #define BLOCK_TX_MAX       100000u
 #define PORT_STEP          1000u
@@ -177,11 +179,15 @@ static mt_err make_sequencer(struct network *net, struct mt_diag *diag)
         .time_step = option(net, OPT_dev_time_step),
         .make_randao = n->dev,
         .seed = option(net, OPT_dev_seed),
+        .metric_net = net->metric,
         .set_timer = set_timer,
         .ctx = net,
     };
     mode_of(net, &opt.config);
     MT_TRY(coinbase_of(net, &opt.coinbase, diag));
+    if (!n->dev)
+        MT_TRY(sequencer_lock(
+            net, n->account_num > 0 ? &n->accounts[0].addr : &opt.coinbase, diag));
     net->sequencer = sequencer_new(&opt, net->view);
     return MT_OK;
 }
@@ -267,6 +273,8 @@ static mt_err make_rpc(struct network *net, struct mt_diag *diag)
     opt.on_get_ctx = net;
     opt.forward = net->follower != NULL ? follower_forward : NULL;
     opt.forward_ctx = net->follower;
+    opt.ask = operator_ask;
+    opt.ask_ctx = net;
     rpc_limits(net, &opt);
     rpc_apis(net, &opt);
     return rpc_new(&opt, net->view, &net->rpc, diag);
@@ -327,6 +335,9 @@ mt_err network_listen(struct network *net, struct mt_diag *diag)
     MT_TRY(net_server_new(&net->node->loop, &opt, &cb, net->rpc, &net->server, diag));
     net->port = net_server_port(net->server);
     rpc_attach(net->rpc, net->server);
+    MT_TRY(private_tls(net, diag));
+    MT_TRY(operator_listen(net, diag));
+    MT_TRY(private_listen(net, diag));
     uv_timer_start(&net->rpc_timer, rpc_timer_cb, RPC_TICK_MS, RPC_TICK_MS);
     if (net->follower != NULL)
         follower_start(net->follower);
@@ -430,5 +441,7 @@ void network_close(struct network *net)
         pool_free(net->pool);
     if (net->view != NULL)
         head_view_drop(net->view);
+    if (net->lock_fd > 0)
+        close(net->lock_fd);
     ledger_close(&net->ledger);
 }

@@ -191,7 +191,9 @@ void pool_submit(struct pool *p, slice raw, uint64_t now_ms, pool_done_fn *done,
     struct pool_verdict v = {0};
     struct mt_diag diag = {0};
     struct pool_tx *t;
-    if (in->num + in->in_flight >= p->opt.ingest_max) {
+    if (p->closed) {
+        pool_refuse(&v, POOL_CLOSED, TX_OK, NULL);
+    } else if (in->num + in->in_flight >= p->opt.ingest_max) {
         pool_refuse(&v, POOL_BUSY, TX_OK, NULL);
     } else if (pool_tx_new(raw, &t, &diag) != MT_OK) {
         pool_refuse(&v, POOL_DECODE, TX_OK, ": %s", diag.text);

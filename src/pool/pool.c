@@ -113,8 +113,8 @@ void pool_free(struct pool *p)
     mt_free(p);
 }
 
-void pool_add(struct pool *p, const struct tx *tx, uint64_t now_ms,
-              struct pool_verdict *v)
+static void add(struct pool *p, const struct tx *tx, uint64_t now_ms,
+                struct pool_verdict *v)
 {
     struct pool_tx *t;
     struct mt_diag diag = {0};
@@ -132,6 +132,21 @@ void pool_add(struct pool *p, const struct tx *tx, uint64_t now_ms,
         pool_state_close(&st);
     }
     pool_tx_drop(t);
+}
+
+void pool_add(struct pool *p, const struct tx *tx, uint64_t now_ms,
+              struct pool_verdict *v)
+{
+    *v = (struct pool_verdict){.hash = tx->hash};
+    if (p->closed)
+        pool_refuse(v, POOL_CLOSED, TX_OK, NULL);
+    else
+        add(p, tx, now_ms, v);
+}
+
+void pool_close(struct pool *p, bool closed)
+{
+    p->closed = closed;
 }
 
 /* ---- following the head ---- */
@@ -179,7 +194,7 @@ static void readmit(struct pool *p, const struct chain_block *b, uint64_t now_ms
     struct pool_verdict v;
     for (size_t i = 0; i < b->block.tx_num; i++) {
         if (b->block.txs[i].type != TX_BLOB) /* its sidecar is gone */
-            pool_add(p, &b->block.txs[i], now_ms, &v);
+            add(p, &b->block.txs[i], now_ms, &v);
     }
 }
 

@@ -45,6 +45,7 @@ struct pool {
     struct map senders;
     size_t bytes;
     size_t pending_num;
+    bool closed;
     uint64_t seq;
     uint64_t expiry_ms; /* next sweep for expired ones */
     struct map why;     /* hash -> struct why; cleared by halves, see why.c */

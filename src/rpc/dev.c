@@ -10,7 +10,7 @@ struct dev *dev_new(struct rpc *r)
 {
     static const char *const names[] = {"evm_snapshot", "hardhat_mine", "anvil_mine"};
     for (size_t i = 0; i < MT_ARRAY_LEN(names); i++) {
-        if (rpc_find(r, names[i]) == NULL)
+        if (rpc_find(r, names[i], false) == NULL)
             continue;
         struct dev *d = mt_alloc(sizeof(*d));
         d->next_id = 1;

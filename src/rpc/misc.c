@@ -72,6 +72,10 @@ enum call_status m_modules(struct call *c)
         json_key(&c->out, c->rpc->opt.apis[i]);
         json_str(&c->out, "1.0");
     }
+    if (c->req->trusted) {
+        json_key(&c->out, "admin");
+        json_str(&c->out, "1.0");
+    }
     json_obj_end(&c->out);
     return CALL_DONE;
 }

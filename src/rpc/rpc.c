@@ -28,14 +28,17 @@ static void sort_once(void)
     qsort(sorted, rpc_method_num, sizeof(sorted[0]), by_name);
 }
 
-const struct method *rpc_find(const struct rpc *r, const char *name)
+const struct method *rpc_find(const struct rpc *r, const char *name, bool trusted)
 {
     size_t lo = 0, hi = rpc_method_num;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
         int d = strcmp(name, sorted[mid]->name);
         if (d == 0)
-            return r->enabled[sorted[mid] - rpc_methods] ? sorted[mid] : NULL;
+            return r->enabled[(trusted ? rpc_method_num : 0) +
+                              (size_t)(sorted[mid] - rpc_methods)]
+                       ? sorted[mid]
+                       : NULL;
         if (d < 0)
             hi = mid;
         else
@@ -82,7 +85,7 @@ static bool has_namespace(const char *method, const char *ns)
 /* Names that belong to modules which are not there yet are accepted and open nothing. */
 static bool known_namespace(const char *ns)
 {
-    static const char *const future[] = {"ots", "erigon", "admin"};
+    static const char *const future[] = {"ots", "erigon"};
     for (size_t i = 0; i < MT_ARRAY_LEN(future); i++)
         if (strcmp(ns, future[i]) == 0)
             return true;
@@ -90,6 +93,34 @@ static bool known_namespace(const char *ns)
         if (has_namespace(rpc_methods[i].name, ns))
             return true;
     return false;
+}
+
+/* Not for the public port: they change the node or tell of the machine. */
+static bool is_private(const char *method)
+{
+    return has_namespace(method, "admin") || strcmp(method, "metis_config") == 0;
+}
+
+static bool is_open(const char *method, const char *const *apis, size_t num)
+{
+    for (size_t i = 0; i < num; i++)
+        if (has_namespace(method, apis[i]))
+            return true;
+    return false;
+}
+
+static void enable_methods(struct rpc *r)
+{
+    struct rpc_options d;
+    rpc_options_default(&d);
+    r->enabled = mt_alloc(2 * rpc_method_num * sizeof(*r->enabled));
+    for (size_t m = 0; m < rpc_method_num; m++) {
+        const char *name = rpc_methods[m].name;
+        bool open = is_open(name, r->opt.apis, r->opt.api_num);
+        r->enabled[m] = open && !is_private(name);
+        r->enabled[rpc_method_num + m] =
+            open || is_private(name) || is_open(name, d.apis, d.api_num);
+    }
 }
 
 static mt_err check_namespaces(const struct rpc_options *opt, struct mt_diag *diag)
@@ -113,11 +144,7 @@ mt_err rpc_new(const struct rpc_options *opt, struct head_view *view, struct rpc
     sort_once();
     struct rpc *r = mt_alloc(sizeof(*r));
     r->opt = *opt;
-    r->enabled = mt_alloc(rpc_method_num * sizeof(*r->enabled));
-    for (size_t m = 0; m < rpc_method_num; m++)
-        for (size_t i = 0; i < opt->api_num; i++)
-            if (has_namespace(rpc_methods[m].name, opt->apis[i]))
-                r->enabled[m] = true;
+    enable_methods(r);
     arena_init(&r->arena, opt->call_memory_max);
     r->arena_num = workers_count(opt->readers);
     r->reader_arenas = mt_alloc(r->arena_num * sizeof(*r->reader_arenas));
@@ -147,6 +174,7 @@ static void on_request(void *ctx, struct net_ref ref, uint64_t req_id, slice bod
     q->ref = ref;
     q->net_id = req_id;
     q->websocket = websocket;
+    q->trusted = net_trusted(r->net, ref);
     rpc_request(r, q, body);
 }
 
@@ -257,6 +285,16 @@ void rpc_free(struct rpc *r)
     mt_free(r);
 }
 
+const char *const *rpc_method_names(size_t *num)
+{
+    static const char *names[MT_ARRAY_LEN(rpc_methods)];
+    sort_once();
+    for (size_t i = 0; i < rpc_method_num; i++)
+        names[i] = sorted[i]->name;
+    *num = rpc_method_num;
+    return names;
+}
+
 void rpc_write_docs(struct buf *out)
 {
     static const char *const places[] = {
@@ -267,7 +305,9 @@ void rpc_write_docs(struct buf *out)
                 "Generated from src/rpc/methods.def and src/rpc/signatures.def; a node "
                 "gives the same by rpc.discover. Calls on the loop are short; those on a "
                 "reader have a snapshot, a memory cap and a time limit of their own. "
-                "`name?` may be left out, `type?` may be null.\n\n"
+                "`name?` may be left out, `type?` may be null. admin_* and "
+                "metis_config are answered on the unix socket and the JWT listener "
+                "only.\n\n"
                 "| method | parameters | result | place | cost | what it does |\n"
                 "|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < rpc_method_num; i++) {

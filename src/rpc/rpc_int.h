@@ -7,7 +7,8 @@
  *   trace*.c    traces, see trace_int.h
  *   feed.c      metis_getBlocks, for followers
  *   dev*.c      development, see dev_int.h
- *   state.c block.c fee.c call.c call_args.c logs.c send.c sub.c misc.c: methods */
+ *   state.c block.c fee.c call.c call_args.c logs.c send.c sub.c misc.c admin.c:
+ *   methods */
 #ifndef METIS_RPC_INT_H
 #define METIS_RPC_INT_H
 
@@ -112,7 +113,7 @@ struct request {
     struct request *next; /* free list */
     struct net_ref ref;
     uint64_t net_id;
-    bool websocket, batch;
+    bool websocket, batch, trusted;
     _Atomic bool gone;           /* nobody waits for the reply: stop */
     struct request *prev, *more; /* in progress */
     size_t reply_bytes;          /* of a batch's ended calls */
@@ -143,8 +144,8 @@ struct rpc {
     struct rpc_options opt;
     struct net_server *net;
     struct head_view *view;
-    bool *enabled;               /* by index in the method table */
-    struct arena arena;          /* of inline calls */
+    bool *enabled;      /* by index in the method table: for all, then for the trusted */
+    struct arena arena; /* of inline calls */
     struct arena *reader_arenas; /* by worker */
     unsigned arena_num;
     bool has_head_state;
@@ -179,7 +180,7 @@ struct rpc {
 /* ---- rpc.c ---- */
 extern const struct method rpc_methods[];
 extern const size_t rpc_method_num;
-const struct method *rpc_find(const struct rpc *r, const char *name);
+const struct method *rpc_find(const struct rpc *r, const char *name, bool trusted);
 
 /* ---- discover.c ---- */
 /* Parameters and result as signatures.def has them; false, and empty texts, for a method

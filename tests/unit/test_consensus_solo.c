@@ -101,6 +101,31 @@ Test(consensus_solo, period_keeps_its_slots)
     cr_assert_eq(effects[1].at_ms, 4250);
 }
 
+Test(consensus_solo, a_pause_holds_builds_and_the_timer)
+{
+    struct consensus c = make(CS_PERIOD, 1000, true);
+    step(&c, (struct cs_input){.kind = CS_START, .now_ms = 0});
+    cr_assert_eq(step(&c, (struct cs_input){.kind = CS_PAUSE, .now_ms = 10}), 1);
+    cr_assert_eq(effects[0].kind, CS_TIMER);
+    cr_assert_eq(effects[0].at_ms, 0, "the timer is taken off");
+    cr_assert_eq(step(&c, (struct cs_input){.kind = CS_TICK, .now_ms = 5000}), 0);
+    cr_assert_eq(
+        step(&c, (struct cs_input){.kind = CS_MINE, .now_ms = 5000, .request = 3}), 0);
+    /* the request that waited comes first, the next slot is a period away */
+    cr_assert_eq(step(&c, (struct cs_input){.kind = CS_RESUME, .now_ms = 6000}), 2);
+    cr_assert_eq(effects[0].kind, CS_BUILD);
+    cr_assert_eq(effects[0].request, 3);
+    cr_assert_eq(effects[1].at_ms, 7000);
+    c = make(CS_DEMAND, 0, true);
+    step(&c, (struct cs_input){.kind = CS_START, .now_ms = 0});
+    step(&c, (struct cs_input){.kind = CS_PAUSE, .now_ms = 1});
+    cr_assert_eq(step(&c, (struct cs_input){.kind = CS_PENDING, .now_ms = 2, .count = 4}),
+                 0);
+    cr_assert_eq(step(&c, (struct cs_input){.kind = CS_RESUME, .now_ms = 3, .count = 4}),
+                 1);
+    cr_assert_eq(effects[0].kind, CS_BUILD);
+}
+
 Test(consensus_solo, stop_and_reconfigure)
 {
     struct consensus c = make(CS_PERIOD, 1000, true);

@@ -54,6 +54,12 @@ void log_setup(enum log_level level, enum log_format format);
 /* Level of one module, overriding the general one; at most 32 modules. */
 mt_err log_module_level(const char *module, enum log_level level);
 mt_err log_level_parse(const char *text, enum log_level *out);
+/* Nobody takes what is written to stderr. *dropped (may be NULL): lines lost that way. */
+bool log_stuck(uint64_t *dropped);
+
+/* The level of a module (NULL: the general one), and a level's name. */
+enum log_level log_level_of(const char *module);
+const char *log_level_name(enum log_level level);
 bool log_enabled(const char *module, enum log_level level);
 
 /* kvs ends at the first entry whose key is NULL (KV_END). */

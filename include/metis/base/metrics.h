@@ -12,7 +12,8 @@
 
 /* X(name, kind, help): exported as metis_<name>. Kinds: COUNTER (only grows; the name
  * ends in _total), GAUGE (a signed value), SECONDS (a histogram of durations, buckets
- * below). */
+ * below), TABLE (a gauge with a label of its own, kept elsewhere and written by
+ * metrics_write_table). */
 #define METIS_METRICS(X)                                                                 \
     X(chain_head_block, GAUGE, "Number of the head block")                               \
     X(chain_head_timestamp_seconds, GAUGE, "Timestamp of the head block")                \
@@ -53,7 +54,21 @@
     X(follow_forwarded_total, COUNTER, "Transactions handed to the followed node")       \
     X(follow_forward_refused_total, COUNTER,                                             \
       "Transactions that the followed node refused or could not be asked about")         \
+    X(net_tls_failures_total, COUNTER, "TLS connections that broke the protocol")        \
+    X(net_auth_failures_total, COUNTER, "Requests refused for want of a valid token")    \
     X(db_size_bytes, GAUGE, "Size of the database on disk")                              \
+    X(db_disk_free_bytes, GAUGE, "Free space of the disk that holds the database")       \
+    X(db_free_list_bytes, GAUGE, "Pages of the database that are free for reuse")        \
+    X(db_readers, GAUGE, "Snapshots of the database that are open")                      \
+    X(db_oldest_reader_commits, GAUGE,                                                   \
+      "Commits since the oldest open snapshot; pages freed since then cannot be reused") \
+    X(db_table_bytes, TABLE, "Size of a table of the database")                          \
+    X(sequencer_held, GAUGE,                                                             \
+      "Why no blocks are built: 1 by the operator, 2 for want of disk, 3 both, 0 built") \
+    X(sequencer_failures_total, COUNTER, "Blocks that could not be built")               \
+    X(log_dropped_total, COUNTER, "Lines of the log that nobody read")                   \
+    X(node_blocked, GAUGE, "1 while a stage is blocked")                                 \
+    X(node_stalls_total, COUNTER, "Times that a stage was blocked")                      \
     X(node_start_time_seconds, GAUGE, "Unix time at which the program started")          \
     X(node_memory_bytes, GAUGE, "Resident memory of the program")                        \
     X(node_cpu_milliseconds_total, COUNTER, "Processor time used by the program")        \
@@ -91,6 +106,20 @@ void metric_observe_ns(enum metric metric, unsigned net, uint64_t ns);
 
 /* The present value (of a histogram: the number of observations). */
 int64_t metric_value(enum metric metric, unsigned net);
+
+/* What a histogram has seen. bucket[i]: durations up to metric_bucket_ns(i) and over the
+ * one before; count - their sum: longer ones. */
+#define METRIC_BUCKETS 12u
+struct metric_histogram {
+    uint64_t count, sum_ns;
+    uint32_t bucket[METRIC_BUCKETS];
+};
+void metric_histogram(enum metric metric, unsigned net, struct metric_histogram *out);
+uint64_t metric_bucket_ns(unsigned i);
+
+/* A TABLE metric: its header with first, then one series {network, label="value"}. */
+void metrics_write_table(struct buf *out, enum metric metric, bool first, unsigned net,
+                         const char *label, const char *text, int64_t value);
 
 /* Everything as Prometheus text, version 0.0.4. */
 void metrics_write(struct buf *out);
