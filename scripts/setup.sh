@@ -11,7 +11,7 @@ BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build ccache pkg-config git ca-certifi
     zlib1g-dev
     gcc-riscv64-unknown-elf)
 TEST_PACKAGES=(zstd clang-14 clang-format-14 libclang-rt-14-dev libcriterion-dev curl
-    util-linux procps qemu-user chromium fonts-dejavu-core)
+    util-linux procps qemu-user chromium fonts-dejavu-core systemd bsdutils perl-base dpkg)
 
 CKZG_VERSION=4.1.0
 CKZG_SHA512=eliOBB2GKoT5Nk4LwN418O8kWfXCwepHj3kd6z0zKrzIdJbry0Y8IDPYzE5Dxw/fs386PGO6zQRqy8LSVtR5tQ==

@@ -180,6 +180,52 @@ int node_main(int argc, char *const *argv, char *const *env)
     return status;
 }
 
+/* ---- completion ---- */
+
+static bool takes_section(const struct command *cmd, const char *section)
+{
+    struct sections s;
+    split_sections(cmd, &s);
+    for (const char **p = s.list; *p != NULL; p++)
+        if (strcmp(*p, section) == 0)
+            return true;
+    return false;
+}
+
+static void put_flags(struct buf *out, const struct command *cmd)
+{
+    buf_put_str(out, "--config --help");
+    for (unsigned i = 0; i < OPT_COUNT; i++) {
+        const struct opt_info *o = opt_info((enum opt)i);
+        if (!takes_section(cmd, o->section))
+            continue;
+        buf_printf(out, " --%s", opt_name((enum opt)i).s);
+        if (o->alias[0] != 0)
+            buf_printf(out, " --%s", o->alias);
+    }
+}
+
+void cli_write_completion(struct buf *out)
+{
+    buf_put_str(out, "# bash completion for metisd, made from its tables\n"
+                     "_metisd() {\n"
+                     "    local word=${COMP_WORDS[COMP_CWORD]} words\n"
+                     "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        words=\"");
+    for (size_t i = 0; i < MT_ARRAY_LEN(commands); i++)
+        buf_printf(out, "%s%s", i == 0 ? "" : " ", commands[i].name);
+    buf_put_str(out, "\"\n    elif [ \"${word#-}\" = \"$word\" ]; then\n"
+                     "        COMPREPLY=($(compgen -f -- \"$word\"))\n"
+                     "        return\n    else\n        case ${COMP_WORDS[1]} in\n");
+    for (size_t i = 0; i < MT_ARRAY_LEN(commands); i++) {
+        buf_printf(out, "        %s) words=\"", commands[i].name);
+        put_flags(out, &commands[i]);
+        buf_put_str(out, "\" ;;\n");
+    }
+    buf_put_str(out, "        esac\n    fi\n"
+                     "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+                     "}\ncomplete -o filenames -F _metisd metisd\n");
+}
+
 /* ---- help and version ---- */
 
 static void print_options(const struct command *cmd)

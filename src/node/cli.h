@@ -54,6 +54,9 @@ struct cli {
 CLI_COMMANDS(CLI_DECLARE)
 #undef CLI_DECLARE
 
+/* Completion for bash from the tables of commands and options. */
+void cli_write_completion(struct buf *out);
+
 /* One line "metisd: what" on stderr; returns CLI_FAILED. */
 int cli_fail(struct cli *cli);
 

@@ -1,5 +1,6 @@
 /* metisd config: what holds and where it came from; and the documents made from the
- * tables (`config docs options|metrics|file|rpc`, for scripts/gen.sh). */
+ * tables (`config docs options|metrics|file|rpc`, for scripts/gen.sh,
+ * and `completion`, for the package). */
 #include "cli.h"
 
 #include "metis/rpc.h"
@@ -31,8 +32,11 @@ static int print_docs(struct cli *cli, const char *which)
         config_docs_file(&text);
     else if (strcmp(which, "rpc") == 0)
         rpc_write_docs(&text);
+    else if (strcmp(which, "completion") == 0)
+        cli_write_completion(&text);
     else
-        mt_fail(&cli->diag, MT_EINVAL, "config docs: options, metrics, file or rpc");
+        mt_fail(&cli->diag, MT_EINVAL,
+                "config docs: options, metrics, file, rpc or completion");
     if (cli->diag.text[0] == 0)
         return put_text(cli, &text);
     cli_fail(cli);

@@ -152,7 +152,7 @@ static void begin_stop(struct node *n, const char *reason)
     n->stop_ns = clock_mono_ns();
     if (n->ready)
         log_info("node", "stopping", KV_STR("reason", reason), KV_END);
-    service_notify("STOPPING=1");
+    service_notify("STOPPING=1\nEXTEND_TIMEOUT_USEC=10000000\nSTATUS=stopping");
     uv_timer_stop(&n->status_timer);
     stage_leave(STAGE_loop, METRIC_NODE);
     for (unsigned i = 0; i < n->network_num; i++)

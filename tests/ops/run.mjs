@@ -1,18 +1,21 @@
 // What operators see: the unix socket and its private methods, `metisd attach`, health and
-// the watchdog, the sequencer's drain, start and stop.
+// the watchdog, the sequencer's drain, start and stop, TLS and tokens, metrics, the unit, the
+// package, alerts and their runbook.
 //   node tests/ops/run.mjs [--bin build/metisd] [--only REGEX]
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { connect as tlsConnect } from 'node:tls'
+import { fileURLToPath } from 'node:url'
 import { counter, options, rpc, run, sleep, startMetisd, tempDir } from '../lib/metisd.mjs'
 
 const opt = options({ bin: 'build/metisd', only: '' })
+const top = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const dir = tempDir()
 const count = counter()
 const only = opt.only ? new RegExp(opt.only) : null
@@ -569,6 +572,127 @@ await check('a full disk stops building, with a reason, and room starts it again
   await until(async () => (await why()).ready, 'the start')
   await until(() => rpc(http, 'eth_getTransactionReceipt', [hash]), 'the transaction that waited')
   await node.stop()
+})
+
+// ---- the service manager ----
+
+// perl is in every Debian; Node has no unix datagrams.
+const NOTIFY = `use Socket; $| = 1;
+socket(S, AF_UNIX, SOCK_DGRAM, 0) or die; bind(S, pack_sockaddr_un($ARGV[0])) or die $!;
+print "listening\\n"; while (recv(S, $m, 4096, 0)) { $m =~ s/\\n/ /g; print "$m\\n"; }`
+
+await check('the notify socket hears READY, WATCHDOG, the blocked stage, RELOADING, STOPPING', async () => {
+  const path = join(dir, 'notify')
+  const conf = join(dir, 'notify.conf')
+  writeFileSync(conf, '[log]\nlevel = info\n')
+  const manager = spawn('perl', ['-e', NOTIFY, path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let heard = ''
+  manager.stdout.on('data', (d) => (heard += d))
+  await until(() => heard.includes('listening'), 'the listener')
+  const node = await startDev(['--dev.no-mining', '--node.stall-after', '100ms', '--config', conf],
+    { env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '100000' } })
+  const { http } = node.networks[0]
+  await until(() => /READY=1\n(WATCHDOG=1\n)+WATCHDOG=1/.test(heard), 'ready, then the watchdog')
+  const [from] = await rpc(http, 'eth_accounts')
+  for (let i = 0; i < 80; i++)
+    await rpc(http, 'eth_sendTransaction', [{ from, data: '0x5b600056', gas: '0xffffff' }])
+  await rpc(http, 'evm_mine')
+  await until(() => /STATUS=blocked in stage build \(building a block\), network andromeda-dev, block 1/.test(heard), 'the stage')
+  await until(() => heard.includes('STATUS=running'), 'that it goes on')
+  node.child.kill('SIGHUP')
+  await until(() => /RELOADING=1\n(WATCHDOG=1\n)*READY=1/.test(heard), 'the reload')
+  assert.equal(await node.stop(), 0)
+  await until(() => /STOPPING=1 EXTEND_TIMEOUT_USEC=\d+ STATUS=stopping\n$/.test(heard), 'the stop')
+  manager.kill()
+})
+
+await check('the unit passes systemd-analyze verify', async () => {
+  const unit = readFileSync(join(top, 'conf/metisd@.service'), 'utf8')
+  for (const line of ['Type=notify', 'WatchdogSec=60', 'ExecReload=/bin/kill -HUP $MAINPID', 'NoNewPrivileges=yes'])
+    assert.ok(unit.split('\n').includes(line), line)
+  const path = join(dir, 'metisd@andromeda.service')
+  writeFileSync(path, unit.replace('ExecStart=/usr/bin/metisd', `ExecStart=${realpathSync(opt.bin)}`)
+    .replace(/^Documentation=.*\n/m, ''))
+  const r = await run('systemd-analyze', ['verify', '--man=no', '--recursive-errors=no', path])
+  assert.equal(r.status, 0, r.stderr)
+  assert.doesNotMatch(r.stderr, /metisd@/)
+})
+
+// ---- alerts, dashboard, runbook ----
+
+await check('alerts and dashboard name metrics that exist; every alert has its section', async () => {
+  const known = new Set([...readFileSync(join(top, 'docs/METRICS.md'), 'utf8').matchAll(/`(metis_\w+)`/g)].map((m) => m[1]))
+  assert.ok(known.size > 40)
+  for (const file of ['conf/alerts.yml', 'conf/grafana/overview.json']) {
+    const names = [...readFileSync(join(top, file), 'utf8').matchAll(/\bmetis_\w+/g)].map((m) => m[0])
+    assert.ok(names.length > 15, file)
+    for (const n of names)
+      assert.ok(known.has(n) || known.has(n.replace(/_(bucket|sum|count)$/, '')), `${file}: ${n}`)
+  }
+  const panels = JSON.parse(readFileSync(join(top, 'conf/grafana/overview.json'), 'utf8')).panels
+  assert.equal(new Set(panels.map((p) => p.id)).size, panels.length)
+  const rules = readFileSync(join(top, 'conf/alerts.yml'), 'utf8')
+  const alerts = [...rules.matchAll(/- alert: (\w+)\n {8}expr: .+\n {8}for: \d+m\n {8}labels:\n {10}severity: (?:critical|warning|info)\n {8}annotations:\n {10}summary: '.+'\n {10}runbook: docs\/OPERATE\.md#(\w+)\n/g)]
+  assert.equal(alerts.length, rules.match(/- alert:/g).length, 'every rule has all its parts')
+  const book = readFileSync(join(top, 'docs/OPERATE.md'), 'utf8').split('# Runbook')[1]
+  const sections = [...book.matchAll(/^### (\w+)\n.+\n1\. /gm)].map((m) => m[1])
+  assert.deepEqual(alerts.map((a) => a[1]), sections)
+  for (const [, name, anchor] of alerts) assert.equal(anchor, name.toLowerCase())
+})
+
+await check('every option that OPERATE.md names exists', async () => {
+  const names = new Set([...readFileSync(join(top, 'docs/OPTIONS.md'), 'utf8').matchAll(/`--([\w.-]+)`/g)].map((m) => m[1]))
+  const text = readFileSync(join(top, 'docs/OPERATE.md'), 'utf8')
+  const used = [...text.matchAll(/`((?:node|rpc|db|txpool|log|metrics|accounts)\.[a-z][a-z-]*)\b/g)].map((m) => m[1])
+  assert.ok(used.length > 15)
+  for (const n of used) assert.ok(names.has(n), n)
+})
+
+// ---- packages ----
+
+await check('the Debian package: contents, dependencies, and what it installs runs', async () => {
+  const build = dirname(realpathSync(opt.bin))
+  const made = await run('cpack', ['-G', 'DEB', '--config', join(build, 'CPackConfig.cmake'), '-B', join(dir, 'deb')], { cwd: build })
+  assert.equal(made.status, 0, made.stdout + made.stderr)
+  const deb = join(dir, 'deb', 'metisd.deb')
+  const list = (await run('dpkg-deb', ['--contents', deb])).stdout
+  for (const path of ['./usr/bin/metisd', './etc/metisd/metisd.conf', './lib/systemd/system/metisd@.service',
+    './usr/share/metisd/conf/andromeda.json', './usr/share/metisd/alerts.yml', './usr/share/metisd/overview.json',
+    './usr/share/bash-completion/completions/metisd', './usr/share/doc/metisd/OPERATE.md', './usr/share/doc/metisd/copyright'])
+    assert.ok(list.includes(` ${path}\n`), `${path}\n${list}`)
+  assert.equal((await run('dpkg-deb', ['--info', deb, 'conffiles'])).stdout, '/etc/metisd/metisd.conf\n')
+  const depends = (await run('dpkg-deb', ['--field', deb, 'Depends'])).stdout.trim().split(', ')
+  // what the program is linked to must be among them
+  const needed = [...(await run('readelf', ['-d', opt.bin])).stdout.matchAll(/NEEDED.*\[(.+)\]/g)].map((m) => m[1])
+  const where = (await run('ldd', [opt.bin])).stdout
+  assert.ok(needed.length > 5)
+  for (const name of needed) {
+    const library = where.split('\n').find((l) => l.trim().startsWith(`${name} =>`))?.match(/=> (\S+)/)[1]
+    if (!library) continue // the loader itself
+    const owner = await run('dpkg', ['-S', realpathSync(library)])
+    if (owner.status === 0) assert.ok(depends.includes(owner.stdout.split(':')[0]), `${library}: ${owner.stdout}`)
+  }
+  const root = join(dir, 'root')
+  execFileSync('dpkg-deb', ['-x', deb, root])
+  const bin = join(root, 'usr/bin/metisd')
+  assert.match((await run(bin, ['version'])).stdout, /^metisd \d/)
+  assert.equal((await run(bin, ['config', 'check', join(root, 'etc/metisd/metisd.conf')])).stdout, 'ok\n')
+  const node = await startMetisd(bin, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0'])
+  assert.equal(await rpc(node.networks[0].http, 'eth_chainId'), '0x109a01')
+  assert.equal(await node.stop(), 0)
+  const completion = join(root, 'usr/share/bash-completion/completions/metisd')
+  const complete = async (...words) => (await run('bash', ['-c',
+    '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _metisd; echo "${COMPREPLY[*]}"', 'bash', completion, ...words])).stdout.trim()
+  assert.equal(await complete('metisd', 'att'), 'attach')
+  assert.equal(await complete('metisd', 'run', '--rpc.tls-c'), '--rpc.tls-cert')
+  assert.equal(await complete('metisd', 'attach', '--ip'), '--ipcpath --ipc')
+  assert.equal(await complete('metisd', 'version', '--rpc'), '')
+})
+
+await check('the Dockerfile has only steps that its runner knows, in exec form', async () => {
+  const r = await run(join(top, 'scripts/dockerfile.sh'), ['--check'], { cwd: top })
+  assert.equal(r.status, 0, r.stderr)
+  assert.equal(r.stdout, '2 stages, entrypoint /usr/bin/metisd\n')
 })
 
 process.exit(count.summary() ? 0 : 1)
