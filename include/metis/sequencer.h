@@ -27,7 +27,7 @@ struct sequencer_options {
     uint64_t fixed_time, time_step;
     bool make_randao; /* prevRandao is keccak256(seed, number), 8 bytes each; else zero */
     uint64_t seed;
-    unsigned metric_net;   /* index for the metrics */
+    unsigned metric_net; /* index for the metrics */
     /* Wake me by sequencer_tick at unix time at_ms; 0: never. Replaces the earlier
      * wish. */
     void (*set_timer)(void *ctx, uint64_t at_ms);

@@ -61,7 +61,7 @@ enum call_status m_admin_sequencer_stop(struct call *c)
     return ask(c, RPC_ASK_SEQUENCER_STOP);
 }
 
-enum call_status m_config(struct call *c)
+enum call_status m_node_config(struct call *c)
 {
     return ask(c, RPC_ASK_CONFIG);
 }

@@ -289,8 +289,7 @@ static bool probe_gas(struct call *c, struct call_env *env, struct call_tx *t,
     struct arena_mark mark = arena_mark(c->arena);
     t->tx.gas = gas;
     /* console.log is heard of the first run, which has all the gas */
-    mt_err err =
-        call_env_run(c, env, &t->tx, last ? console_of(c) : NULL, &o, &diag);
+    mt_err err = call_env_run(c, env, &t->tx, last ? console_of(c) : NULL, &o, &diag);
     *out = (struct probe){.ok = err == MT_OK && o.halt == VM_SUCCESS,
                           .halt = o.halt,
                           .gas_used = o.gas_used,
