@@ -9,9 +9,8 @@
 . scripts/junit.sh
 
 # The order of a whole run. Every name has a function suite_<name> below.
-SUITES=(build clang tidy contracts unit fuzz conformance stf cli life abuse rpc clients replica web crash asan tsan)
-SUITES=(build clang tidy contracts unit fuzz conformance stf cli life rpc clients replica web dev crash asan tsan)
-SUITES=(build clang tidy contracts unit fuzz conformance stf cli life ops rpc clients replica web crash asan tsan)
+SUITES=(build clang tidy contracts unit fuzz conformance stf cli life ops abuse rpc clients dev replica
+    web crash asan tsan)
 full=0
 allow_skip=0
 chosen=()
