@@ -155,7 +155,8 @@ Test(chain_sim, state_outlives_a_reorganisation)
     struct chain_state state;
     hash32 hash, now;
     cr_assert_eq(chain_state_open(fx.chain, 50, &state, &fx.diag), MT_OK);
-    cr_assert_eq(chain_rewind(fx.chain, 40, 0, &fx.diag), MT_OK, "%s", fx.diag.text);
+    cr_assert_eq(chain_rewind(fx.chain, 40, CHAIN_KEEP_PATCHES, &fx.diag), MT_OK, "%s",
+                 fx.diag.text);
     cr_assert_eq(chain_canonical_hash(fx.chain, 45, &now), MT_ENOTFOUND);
     cr_assert_eq(state.reader.block_hash(state.reader.ctx, 45, &hash), MT_OK);
     cr_assert(hash32_eq(&hash, &blocks[45]->block.hash));
@@ -217,7 +218,8 @@ Test(chain_state, belongs_to_its_block_while_branches_change)
     size_t seen = 0;
     dev_chain_open(&dev);
     struct chain_block *a = branch(1000, 0x0a);
-    cr_assert_eq(chain_rewind(dev.chain, 0, 0, &diag), MT_OK, "%s", diag.text);
+    cr_assert_eq(chain_rewind(dev.chain, 0, CHAIN_KEEP_PATCHES, &diag), MT_OK, "%s",
+                 diag.text);
     struct chain_block *b = branch(1001, 0x0b);
     cr_assert_not(hash32_eq(&a->block.header.state_root, &b->block.header.state_root));
     struct thread *reader = thread_start("reader", compare_states, &seen);
