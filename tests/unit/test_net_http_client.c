@@ -90,7 +90,8 @@ static void done(void *ctx, const struct http_result *r)
     e->err = r->err;
     e->status = r->status;
     e->len = r->body->len;
-    memcpy(e->body, r->body->ptr, MT_MIN(r->body->len, sizeof e->body - 1));
+    if (e->len > 0) /* an empty body has no bytes to point to */
+        memcpy(e->body, r->body->ptr, MT_MIN(e->len, sizeof e->body - 1));
     mt_fmt(e->text, sizeof e->text, "%s", r->text);
 }
 
