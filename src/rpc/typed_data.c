@@ -5,18 +5,20 @@
  *   typeHash = keccak(encodeType(s)): the struct's own members, then those of the structs
  *   that it refers to, by name
  *
- * Types come from the caller: their number, the depth of values and the length of names
- * are bounded. */
+ * Types come from the caller: their number, the number and depth of values and the length
+ * of names are bounded. */
 #include "rpc_int.h"
 #include <stdlib.h>
 
-#define TYPES_MAX 256u
-#define NAME_MAX_ 128u
+#define TYPES_MAX  256u
+#define VALUES_MAX 20000u
+#define NAME_MAX_  128u
 
 struct typed {
     const json_t *types;
     struct arena *arena;
     struct mt_diag *diag;
+    unsigned *left; /* values that may still come */
 };
 
 static mt_err bad(const struct typed *t, const char *what, const char *name)
@@ -234,8 +236,9 @@ static mt_err encode(const struct typed *t, const char *type, const json_t *v,
                      unsigned depth, hash32 *out)
 {
     size_t len = strlen(type);
-    if (depth > TYPED_DEPTH_MAX)
-        return bad(t, "too deep", type);
+    if (depth > TYPED_DEPTH_MAX || *t->left == 0)
+        return bad(t, "too deep or too many values", type);
+    --*t->left;
     if (len > 0 && type[len - 1] == ']') {
         char inner[NAME_MAX_];
         size_t at = len - 1, n = json_array_size(v);
@@ -296,7 +299,8 @@ static mt_err hash_struct(const struct typed *t, const char *name, const json_t 
 mt_err typed_data_digest(const json_t *data, struct arena *arena, hash32 *out,
                          struct mt_diag *diag)
 {
-    struct typed t = {json_object_get(data, "types"), arena, diag};
+    unsigned left = VALUES_MAX;
+    struct typed t = {json_object_get(data, "types"), arena, diag, &left};
     const char *primary = json_string_value(json_object_get(data, "primaryType"));
     uint8_t text[66] = {0x19, 0x01};
     hash32 h;

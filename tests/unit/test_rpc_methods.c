@@ -76,6 +76,21 @@ Test(rpc_methods, types_are_bounded)
     CONTAINS(call(&f, "eth_signTypedData_v4", params), "\"result\":\"0x");
 }
 
+/* More values than are allowed, in one list. */
+Test(rpc_methods, values_are_bounded)
+{
+    static char params[1 << 18];
+    size_t n = (size_t)snprintf(params, sizeof(params),
+                                "[\"%s\",{\"primaryType\":\"A\",\"domain\":{},\"types\":"
+                                "{\"EIP712Domain\":[],\"A\":[{\"name\":\"a\",\"type\":"
+                                "\"uint8[]\"}]},\"message\":{\"a\":[1",
+                                address_text(&f.account.addr).s);
+    for (unsigned i = 0; i < 20000; i++)
+        n += (size_t)snprintf(params + n, sizeof(params) - n, ",1");
+    snprintf(params + n, sizeof(params) - n, "]}}]");
+    CONTAINS(call(&f, "eth_signTypedData_v4", params), "\"code\":-32602");
+}
+
 /* ---- simulation ---- */
 
 static const char *simulate(const char *blocks)
