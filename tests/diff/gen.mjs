@@ -102,7 +102,7 @@ export function makeTransaction(r, f, env, w, tame) {
     : r.chance(85) ? r.of(CONTRACTS) : '0x' + BigInt(r.of(w.world.addresses)).toString(16).padStart(40, '0')
   const data = create ? new Program(r, w.world, 1).init()
     : r.chance(30) ? precompileInput(r, r.of([1, 5, 6, 9])) : r.buffer(r.to(150))
-  const gas = r.chance(70) ? r.in(400000, 1500000) : r.chance(80) ? r.in(60000, 400000) : r.in(20000, 60000)
+  const gas = r.chance(85) ? r.in(2000000, 8000000) : r.chance(80) ? r.in(60000, 400000) : r.in(20000, 60000)
   const t = { nonce: w.pre[KEYS[0].address].nonce, gasLimit: [h(gas)], to: target,
     value: [h(r.chance(60) ? 0 : r.to(5000))], data: [hex(data)],
     sender: KEYS[0].address, secretKey: hex(word(KEYS[0].secret)) }

@@ -129,7 +129,9 @@ export class Program {
 
   value() {
     const r = this.r
-    switch (r.to(6)) {
+    switch (r.to(9)) {
+    case 6: case 7: return -BigInt(1 + r.to(300)) // push() takes it modulo 2^256
+    case 8: return (1n << BigInt(r.to(256))) + BigInt(r.to(3)) - 1n
     case 0: return r.of(EDGES)
     case 1: return BigInt('0x' + r.buffer(32).toString('hex'))
     case 2: return BigInt('0x' + r.buffer(r.in(1, 31)).toString('hex'))
@@ -151,12 +153,30 @@ export class Program {
     this.op('CODECOPY')
   }
 
+  // What was computed before, or a value.
+  operand(base) {
+    if (this.height === base || this.r.chance(40)) this.push(this.value())
+  }
+
+  // All items above base become one: what was computed is not lost.
+  fold(base) {
+    while (this.height > base + 1) this.op('XOR')
+  }
+
+  // What was computed since base goes to a slot.
+  observe(base) {
+    if (this.height === base) return
+    this.fold(base)
+    this.push(this.r.in(40, 48))
+    this.op('SSTORE')
+  }
+
   plainOp(base) {
     const r = this.r
     const o = r.of(this.plain)
     if (MEMORY[o.name]) {
       const [spots, words] = MEMORY[o.name]
-      for (let i = 0; i < words; i++) this.push(this.value())
+      for (let i = 0; i < words; i++) this.operand(base)
       if (o.name === 'RETURNDATACOPY' && r.chance(90)) {
         this.op('RETURNDATASIZE')
         this.push(0)
@@ -172,7 +192,7 @@ export class Program {
       this.push(this.offset())
       this.push(r.of(this.world.addresses))
     } else if (/^(SLOAD|SSTORE|TLOAD|TSTORE)$/.test(o.name)) {
-      if (o.in === 2) this.push(r.chance(35) ? 0 : this.value())
+      if (o.in === 2) r.chance(35) ? this.push(0) : this.operand(base)
       this.push(r.chance(90) ? r.to(6) : this.value())
     } else if (/^(BALANCE|EXTCODESIZE|EXTCODEHASH)$/.test(o.name)) {
       this.push(r.of(this.world.addresses))
@@ -240,8 +260,8 @@ export class Program {
     this.push(to)
     const gas = r.to(10)
     if (exactGas !== undefined) this.push(exactGas)
-    else if (gas < 5 && this.world.fork >= 2) this.op('GAS')
-    else this.push(gas < 8 ? r.in(20000, 90000) : r.to(gas < 9 ? 40 : 6000))
+    else if (gas < 3 && this.world.fork >= 2) this.op('GAS')
+    else this.push(gas < 8 ? r.in(60000, 500000) : r.to(gas < 9 ? 40 : 6000))
     this.op(name)
     this.keep()
   }
@@ -295,7 +315,7 @@ export class Program {
     const start = this.code.length
     this.op('JUMPDEST')
     this.statements(Math.min(budget, 10), this.height, false)
-    while (this.height > base + 1) this.op('POP')
+    this.observe(base + 1)
     this.push(1)
     this.raw(0x90, 0x03, 0x80, 0x61, start >> 8, start & 255, 0x57, 0x50)
     this.height = base
@@ -311,7 +331,7 @@ export class Program {
     if (!always) this.height--
     const base = this.height
     this.statements(3, base, false)
-    while (this.height > base) this.op('POP')
+    this.observe(base)
     this.code[at] = this.code.length >> 8
     this.code[at + 1] = this.code.length & 255
     this.op('JUMPDEST')
@@ -359,12 +379,13 @@ export class Program {
       else if (pick < 195 && outer) this.loop(8)
       else if (pick < 198 && this.depth > 0) this.create()
       else if (pick === 199 && r.chance(50)) this.defect()
-      while (this.height - base > 60) this.op('POP')
+      if (this.height - base > 40) this.fold(base)
     }
   }
 
   finish() {
     const r = this.r
+    if (r.chance(90)) this.observe(0)
     const pick = r.to(20)
     if (pick < 6) this.raw(0)
     else if (pick < 12 || (pick < 16 && this.world.fork < SINCE.BYZANTIUM)) {
