@@ -579,7 +579,7 @@ await check('a full disk stops building, with a reason, and room starts it again
 // perl is in every Debian; Node has no unix datagrams.
 const NOTIFY = `use Socket; $| = 1;
 socket(S, AF_UNIX, SOCK_DGRAM, 0) or die; bind(S, pack_sockaddr_un($ARGV[0])) or die $!;
-print "listening\\n"; while (recv(S, $m, 4096, 0)) { $m =~ s/\\n/ /g; print "$m\\n"; }`
+print "listening\\n"; while (defined recv(S, $m, 4096, 0)) { $m =~ s/\\n/ /g; print "$m\\n"; }`
 
 await check('the notify socket hears READY, WATCHDOG, the blocked stage, RELOADING, STOPPING', async () => {
   const path = join(dir, 'notify')
@@ -632,7 +632,7 @@ await check('alerts and dashboard name metrics that exist; every alert has its s
   const panels = JSON.parse(readFileSync(join(top, 'conf/grafana/overview.json'), 'utf8')).panels
   assert.equal(new Set(panels.map((p) => p.id)).size, panels.length)
   const rules = readFileSync(join(top, 'conf/alerts.yml'), 'utf8')
-  const alerts = [...rules.matchAll(/- alert: (\w+)\n {8}expr: .+\n {8}for: \d+m\n {8}labels:\n {10}severity: (?:critical|warning|info)\n {8}annotations:\n {10}summary: '.+'\n {10}runbook: docs\/OPERATE\.md#(\w+)\n/g)]
+  const alerts = [...rules.matchAll(/- alert: (\w+)\n {8}expr: .+\n {8}for: \d+[mh]\n {8}labels:\n {10}severity: (?:critical|warning|info)\n {8}annotations:\n {10}summary: '.+'\n {10}runbook: docs\/OPERATE\.md#(\w+)\n/g)]
   assert.equal(alerts.length, rules.match(/- alert:/g).length, 'every rule has all its parts')
   const book = readFileSync(join(top, 'docs/OPERATE.md'), 'utf8').split('# Runbook')[1]
   const sections = [...book.matchAll(/^### (\w+)\n.+\n1\. /gm)].map((m) => m[1])
