@@ -211,6 +211,7 @@ suite_conformance() {
     fi
     tally "own state tests" build/metis-evm statetest tests/vectors/statetests
     tally "own chains" build/metis-evm blocktest tests/vectors/blocktests
+    tally "largest block (EIP-7934)" node tests/diff/size.mjs --evm build/metis-evm
     if fixtures chain; then
         tally "chain t8n" node tests/t8n/run.mjs --bin build/metis-evm \
             --every $((full ? 1 : 20)) "$dir/eest/blockchain_tests"

@@ -52,11 +52,11 @@ mt_err chain_record_of_block(const struct block *b, const struct receipt *receip
                              size_t receipt_num, u256 total_difficulty,
                              struct arena *arena, struct block_record *out)
 {
-    struct buf header, whole, stored;
+    struct buf body, whole, stored;
     struct rlp top, r;
     slice h_payload, h_whole;
     bool is_list;
-    buf_init_arena(&header, arena, 1u << 20);
+    buf_init_arena(&body, arena, ENCODED_MAX);
     buf_init_arena(&whole, arena, ENCODED_MAX);
     buf_init_arena(&stored, arena, ENCODED_MAX);
     block_encode(b, &whole);
@@ -70,15 +70,15 @@ mt_err chain_record_of_block(const struct block *b, const struct receipt *receip
     top = rlp_reader(buf_slice(&whole));
     MT_TRY(rlp_get_list(&top, &r));
     MT_TRY(rlp_next(&r, &h_payload, &is_list, &h_whole));
-    rlp_put_header(&header, (size_t)(r.end - r.ptr), true);
-    buf_put(&header, r.ptr, (size_t)(r.end - r.ptr)); /* the body's list */
-    if (!buf_ok(&header))
+    rlp_put_header(&body, (size_t)(r.end - r.ptr), true);
+    buf_put(&body, r.ptr, (size_t)(r.end - r.ptr));
+    if (!buf_ok(&body))
         return MT_ELIMIT;
     *out = (struct block_record){
         .id = {b->header.number, b->hash},
         .parent = b->header.parent_hash,
         .header = h_whole,
-        .body = buf_slice(&header),
+        .body = buf_slice(&body),
         .receipts = buf_slice(&stored),
         .senders = slice_of(senders, b->tx_num * 20),
         .total_difficulty = total_difficulty,

@@ -45,14 +45,15 @@ static void end(void)
     fixture_end(&follower);
 }
 
-static struct tx transfer(struct arena *a, uint64_t nonce, uint64_t wei)
+static struct tx transfer_with(struct arena *a, uint64_t nonce, uint64_t wei, slice data)
 {
     struct tx tx = {.type = TX_LEGACY,
                     .has_chain_id = true,
                     .chain_id = 1088,
                     .nonce = nonce,
-                    .gas = 21000,
+                    .gas = 21000 + 4 * data.len, /* of zeros */
                     .has_to = true,
+                    .data = data,
                     .value = u256_from(wei)};
     struct buf b;
     hash32 key, digest;
@@ -63,7 +64,7 @@ static struct tx transfer(struct arena *a, uint64_t nonce, uint64_t wei)
     digest = tx_signing_hash(&tx);
     cr_assert_eq(secp_sign(&digest, &key, &sg), MT_OK);
     tx_set_sig(&tx, &sg);
-    buf_init_arena(&b, a, 4096);
+    buf_init_arena(&b, a, 4096 + data.len);
     tx_encode(&tx, &b);
     cr_assert_eq(tx_decode(buf_slice(&b), a, &tx, NULL), MT_OK);
     cr_assert_eq(tx_recover(&tx, true, crypto_native(), NULL), MT_OK);
@@ -71,28 +72,38 @@ static struct tx transfer(struct arena *a, uint64_t nonce, uint64_t wei)
     return tx;
 }
 
-/* A block with one transfer a wei amount given (0: none) on the sequencer's head. */
-static struct chain_block *build(uint64_t timestamp, uint64_t nonce, uint64_t wei)
+static struct tx transfer(struct arena *a, uint64_t nonce, uint64_t wei)
 {
-    struct arena a;
+    return transfer_with(a, nonce, wei, (slice){0});
+}
+
+/* A block with one transaction (NULL: none) on the sequencer's head. */
+static struct chain_block *build_with(uint64_t timestamp, const struct tx *tx)
+{
     struct chain_draft_in in = {.timestamp = timestamp};
     struct chain_draft *d;
     struct chain_block *b;
     struct tx_outcome o;
-    const struct tx *list[1];
-    arena_init(&a, 1 << 20);
     cr_assert_eq(chain_draft_begin(seq.chain, &in, &d, &seq.diag), MT_OK, "%s",
                  seq.diag.text);
-    if (wei != 0) {
-        struct tx tx = transfer(&a, nonce, wei);
-        cr_assert_eq(block_exec_tx(chain_draft_exec(d), &tx, 0, &o, &seq.diag), MT_OK,
+    if (tx != NULL)
+        cr_assert_eq(block_exec_tx(chain_draft_exec(d), tx, 0, &o, &seq.diag), MT_OK,
                      "%s", seq.diag.text);
-        list[0] = &tx;
-        cr_assert_eq(chain_draft_seal(d, list, 1, &seq.diag), MT_OK);
-    } else {
-        cr_assert_eq(chain_draft_seal(d, NULL, 0, &seq.diag), MT_OK, "%s", seq.diag.text);
-    }
+    cr_assert_eq(chain_draft_seal(d, &tx, tx != NULL, &seq.diag), MT_OK, "%s",
+                 seq.diag.text);
     cr_assert_eq(chain_draft_commit(d, &b, &seq.diag), MT_OK, "%s", seq.diag.text);
+    return b;
+}
+
+/* The same with a transfer of the amount given (0: none). */
+static struct chain_block *build(uint64_t timestamp, uint64_t nonce, uint64_t wei)
+{
+    struct arena a;
+    struct tx tx;
+    arena_init(&a, 1 << 20);
+    if (wei != 0)
+        tx = transfer(&a, nonce, wei);
+    struct chain_block *b = build_with(timestamp, wei != 0 ? &tx : NULL);
     arena_fini(&a);
     return b;
 }
@@ -167,6 +178,26 @@ Test(chain_draft, time_rule)
     chain_block_drop(build(10, 0, 0));
     chain_block_drop(build(10, 0, 0)); /* equal times are this network's rule */
     cr_assert_eq(chain_draft_begin(seq.chain, &in, &d, &seq.diag), MT_EINVAL);
+    end();
+}
+
+/* A body of some MiB is stored, imported and read again like any other. */
+Test(chain_draft, large_block)
+{
+    start(HYPERION);
+    struct arena a;
+    struct chain_block *again;
+    const size_t size = (size_t)3 << 20;
+    arena_init(&a, 8 * size);
+    struct tx tx = transfer_with(&a, 0, 7, slice_of(arena_zalloc(&a, size, 1), size));
+    struct chain_block *b = build_with(10, &tx);
+    cr_assert_gt(b->block.raw.len, size);
+    cr_assert_eq(follow(b), IMPORT_CANONICAL);
+    cr_assert_eq(chain_block_by_hash(follower.chain, &b->block.hash, &again), MT_OK);
+    cr_assert(slice_eq(again->block.raw, b->block.raw));
+    chain_block_drop(again);
+    chain_block_drop(b);
+    arena_fini(&a);
     end();
 }
 
