@@ -35,6 +35,7 @@ static const struct {
     {"hash", "\"type\":\"string\",\"pattern\":\"^0x[0-9a-fA-F]{64}$\""},
     {"block", "\"type\":[\"string\",\"object\"]"},
     {"bool", "\"type\":\"boolean\""},
+    {"array", "\"type\":\"array\""},
     {"number", "\"type\":\"number\""},
     {"string", "\"type\":\"string\""},
 };
