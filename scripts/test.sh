@@ -81,11 +81,16 @@ one() {
     fi
 }
 
+# Hundredths of CPU seconds of all that this shell has waited for.
+cpu_cs() { awk '{ print $16 + $17 }' "/proc/$$/stat"; }
+
 # tally NAME COMMAND...: a runner whose last line is `N passed, N failed[, N skipped]`. Its
-# status must agree with it.
+# status must agree with it. In a suite that sets `show` each one is printed with its CPU time,
+# which is added up in `spent_cs`.
 tally() {
-    local name=$1 log="$LOGS/out" last rc=0 p f s
+    local name=$1 log="$LOGS/out" last rc=0 p f s cs
     shift
+    cs=$(cpu_cs)
     timeout -k 5 1500 "$@" >"$log" 2>&1 || rc=$?
     last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
     p=$(sed -nE 's/^([0-9]+) passed.*/\1/p' <<<"$last")
@@ -97,6 +102,12 @@ tally() {
         fail
     fi
     junit_tally "$name" "$log" "${p:-0}" "${f:-0}" "$rc"
+    if [ -n "${show:-}" ]; then
+        cs=$(($(cpu_cs) - cs))
+        spent_cs=$((${spent_cs:-0} + cs))
+        printf '     %-44s %s (%d.%d s of CPU)\n' "$name" "${last:-no summary}" $((cs / 100)) \
+            $((cs % 100 / 10))
+    fi
     pass "${p:-0}"
     fail "${f:-0}"
     ran_s=$((ran_s + ${s:-0}))
@@ -186,7 +197,7 @@ suite_fuzz() {
 
 suite_conformance() {
     need release
-    local archive command part
+    local archive command part show=1 spent_cs=0
     for archive in state:statetest stress:statetest stress:blocktest chain:blocktest \
         chainstatic:blocktest bench:blocktest; do
         command=${archive#*:}
@@ -205,6 +216,7 @@ suite_conformance() {
             --exclude tests/amsterdam/excluded.txt "$dir/eest/blockchain_tests_devnet"
         echo "     amsterdam: $(grep -oE '[0-9]+ excluded' "$LOGS/out"), listed with reasons in" \
             "tests/amsterdam/excluded.txt"
+        printf '     one pass of the archives: %d s of CPU\n' $((spent_cs / 100))
         oracle_packages
         tally "amsterdam as scheduled, against @ethereumjs/vm" \
             node tests/amsterdam/oracle.mjs build/metis-evm "$dir/eest/blockchain_tests_devnet"
@@ -243,7 +255,7 @@ conformance_basic() {
 # tampered with is refused, and nothing foreign is in the program.
 suite_stf() {
     need release
-    local dirs=() archive every=5
+    local dirs=() archive every=5 show=1
     for archive in chain chainstatic; do
         fixtures "$archive" || return 0
         dirs+=("$dir/eest/blockchain_tests")
