@@ -104,6 +104,12 @@ upper_part() {
     echo
     awk -v c="$total_ms" 'BEGIN {printf "One pass: %.1f s of CPU.\n", c / 1000}'
     echo
+    echo "Of the archive basic, key files, genesis files and keys run as unit tests"
+    echo "(\`test_accounts_keystore.c\`, \`test_chain_genesis.c\`, \`test_accounts_keys.c\`). Left out:"
+    echo "PoWTests, since seals of proof-of-work headers are not checked here; crypto.json, whose"
+    echo "ECIES belongs to a peer protocol that this node does not speak; hexencodetest.json, an"
+    echo "encoding inside the trie, which the roots of the trie tests contain."
+    echo
     cat docs/conformance-amsterdam.md
     echo
 }
