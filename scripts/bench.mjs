@@ -1,11 +1,12 @@
 // See bench.sh. Every figure is the median of several runs, metisd and anvil by turns; the
 // spread is the least and the greatest.
 import { spawn, execFileSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rpc, run, sleep, startMetisd } from '../tests/lib/metisd.mjs'
+import { deployToken, token } from '../tests/clients/token.mjs'
 
 const top = join(dirname(fileURLToPath(import.meta.url)), '..')
 const METISD = process.env.METISD ?? join(top, 'build/metisd')
@@ -119,6 +120,21 @@ const benches = {
     }
     report('2,000 transfers, 8 connections, then one mine', 'tx/s', own, peer)
   },
+  // Pre-signed, submitted over 8 connections, then one mine.
+  async erc20() {
+    const own = []
+    const peer = []
+    for (let i = 0; i < 3; i++) {
+      for (const [list, extra] of [[own, ['--bin', METISD]], [peer, ['--anvil']]]) {
+        const { status, stdout, stderr } = await run('node', [LOAD, '--erc20', '--n', '20000', ...extra])
+        if (status !== 0) throw new Error(`erc20: ${stdout}${stderr}`)
+        const line = JSON.parse(stdout.trim().split('\n').at(-1))
+        if (line.included !== line.transactions) throw new Error(`erc20: ${stdout}`)
+        list.push(line.per_second)
+      }
+    }
+    report('20,000 ERC-20 transfers, 8 senders, then one mine', 'tx/s', own, peer)
+  },
   call: () => rpcCpu('eth_call',
     '[{"to":"0x00000000000000000000000000000000000000aa","data":"0x70a08231"},"latest"]'),
   // A transaction of about a million gas: Uniswap v2 swaps over and over. The same one asked
@@ -151,20 +167,108 @@ const benches = {
     report('server CPU of one callTracer, 1M gas, again', 'us', ...figures.again)
   },
   blocknumber: () => rpcCpu('eth_blockNumber', '[]'),
+  balanceof: () => rpcCpu('eth_call', async (url) => {
+    const [owner] = await rpc(url, 'eth_accounts')
+    const to = await deployToken(url, owner)
+    return JSON.stringify([{ to, data: token.encodeFunctionData('balanceOf', [owner]) }, 'latest'])
+  }, { name: 'eth_call balanceOf of an ERC-20' }),
+  logs: () => rpcCpu('eth_getLogs', sparseLogs,
+    { name: 'eth_getLogs, 10 hits in 10,000 blocks', requests: 200 }),
+  // What readers at half load cost the executor, for one block of 100 transfers.
+  async isolation() {
+    const node = await startMetisd(METISD, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0',
+      '--dev.no-mining'])
+    const { http } = node.networks[0]
+    const [from, to] = await rpc(http, 'eth_accounts')
+    const blocks = async () => {
+      const before = executorNs(node.child.pid)
+      for (let b = 0; b < 20; b++) {
+        const sent = Array.from({ length: 100 }, () =>
+          rpc(http, 'eth_sendTransaction', [{ from, to, gas: '0x5208', value: '0x1' }]))
+        await Promise.all(sent)
+        await rpc(http, 'evm_mine')
+      }
+      return (executorNs(node.child.pid) - before) / 20 / 1000
+    }
+    await blocks()
+    const idle = []
+    const busy = []
+    for (let i = 0; i < 5; i++) {
+      idle.push(await blocks())
+      const load = spawn(BENCH, ['rpc', '--url', http, '--method', 'eth_call', '--params',
+        '[{"to":"0x00000000000000000000000000000000000000aa","data":"0x70a08231"},"latest"]',
+        '--connections', '1', '--requests', '100000000'], { stdio: 'ignore' })
+      busy.push(await blocks())
+      load.kill()
+    }
+    await node.stop()
+    report('executor CPU of a block of 100 transfers, calls at half load', 'us', busy)
+    report('executor CPU of a block of 100 transfers, idle', 'us', idle)
+    results.at(-2).ratio = Math.round((median(busy) / median(idle)) * 100) / 100
+    console.log(JSON.stringify({ bench: 'busy / idle', ratio: results.at(-2).ratio }))
+  },
+  // SIGTERM while 8 connections call without pause.
+  async busystop() {
+    const own = []
+    for (let i = 0; i < 5; i++) {
+      const node = await startMetisd(METISD, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0'])
+      const load = spawn(BENCH, ['rpc', '--url', node.networks[0].http, '--method', 'eth_estimateGas',
+        '--params', '[{}]', '--connections', '8', '--requests', '100000000'], { stdio: 'ignore' })
+      await sleep(500)
+      const t0 = performance.now()
+      await node.stop()
+      own.push(performance.now() - t0)
+      load.kill()
+    }
+    report('clean stop under calls of 8 connections', 'ms', own)
+  },
+}
+
+// CPU time of the executor's thread.
+function executorNs(pid) {
+  for (const tid of readdirSync(`/proc/${pid}/task`)) {
+    const task = `/proc/${pid}/task/${tid}`
+    if (readFileSync(`${task}/comm`, 'utf8').trim() === 'executor')
+      return Number(readFileSync(`${task}/schedstat`, 'utf8').split(' ')[0])
+  }
+  throw new Error('no thread is named executor')
+}
+
+// 10,000 blocks; every hundredth has a log: ten of the contract that is asked for, ninety of
+// another.
+async function sparseLogs(url) {
+  const [from] = await rpc(url, 'eth_accounts')
+  const [wanted, other] = ['0x' + '51'.repeat(20), '0x' + '52'.repeat(20)]
+  for (const at of [wanted, other]) // PUSH1 7, PUSH0, PUSH0, LOG1
+    await rpc(url, 'hardhat_setCode', [at, '0x60075f5fa100'])
+  const first = Number(await rpc(url, 'eth_blockNumber')) + 1
+  for (let i = 0; i < 100; i++) {
+    await rpc(url, 'eth_sendTransaction', [{ from, to: i % 10 === 5 ? wanted : other, gas: '0x186a0' }])
+    await rpc(url, 'hardhat_mine', ['0x63'], { timeoutMs: 600000 })
+  }
+  const query = { address: wanted, topics: ['0x' + '7'.padStart(64, '0')],
+    fromBlock: '0x' + first.toString(16), toBlock: '0x' + (first + 9999).toString(16) }
+  const found = await rpc(url, 'eth_getLogs', [query])
+  if (found.length !== 10) throw new Error(`${found.length} logs of 10`)
+  return JSON.stringify([query])
 }
 
 // CPU time of the server for one request, by metis-bench's load generator.
-async function rpcCpu(method, params) {
+// params: text, or a function that prepares a node and gives it.
+async function rpcCpu(method, params, { name = method, requests = 20000 } = {}) {
   const own = []
   const peer = []
   const rate = []
   const node = await startMetisd(METISD, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0'])
   const anvil = await startAnvil(true)
+  const prepared = new Map()
+  for (const url of [node.networks[0].http, anvil.url])
+    prepared.set(url, typeof params === 'string' ? params : await params(url))
   for (let i = 0; i < 5; i++) {
     for (const [list, url, pid] of [[own, node.networks[0].http, node.child.pid],
       [peer, anvil.url, anvil.child.pid]]) {
       const { status, stdout, stderr } = await run(BENCH, ['rpc', '--url', url, '--method', method,
-        '--params', params, '--connections', '8', '--requests', '20000', '--pid', String(pid)])
+        '--params', prepared.get(url), '--connections', '8', '--requests', String(requests), '--pid', String(pid)])
       if (status !== 0) throw new Error(`metis-bench: ${stdout}${stderr}`)
       const line = JSON.parse(stdout.trim().split('\n').at(-1))
       list.push(line.server_cpu_us.median ?? line.server_cpu_us)
@@ -173,7 +277,7 @@ async function rpcCpu(method, params) {
   }
   await node.stop()
   await anvil.stop()
-  report(`server CPU of one ${method}`, 'us', own, peer, { requests_per_s: Math.round(median(rate)) })
+  report(`server CPU of one ${name}`, 'us', own, peer, { requests_per_s: Math.round(median(rate)) })
 }
 
 for (const name of chosen.length ? chosen : Object.keys(benches)) {

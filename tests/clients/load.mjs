@@ -1,17 +1,18 @@
-// 2,000 pre-signed transfers of 8 senders over 8 connections into a node that does not mine,
+// 2,000 pre-signed transfers (with --erc20 of a token) of 8 senders over 8 connections into a node that does not mine,
 // then one evm_mine; with --check only the outcome counts (for sanitizer builds), otherwise
 // one line of JSON with the rates.
-//   node tests/clients/load.mjs --bin build/metisd [--check] [--n 2000] | --anvil
+//   node tests/clients/load.mjs --bin build/metisd [--check] [--n 2000] [--erc20] | --anvil
 import { spawn } from 'node:child_process'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { HDNodeWallet, Mnemonic } from 'ethers'
 import { MNEMONIC } from './common.mjs'
+import { deployToken, token } from './token.mjs'
 import { counter, options, rpc, sleep, startMetisd } from '../lib/metisd.mjs'
 
 const SENDERS = 8
-const opt = options({ bin: 'build/metisd', check: false, n: '2000', anvil: false, batch: '1' })
+const opt = options({ bin: 'build/metisd', check: false, n: '2000', anvil: false, batch: '1', erc20: false })
 const here = dirname(fileURLToPath(import.meta.url))
 const n = Number(opt.n)
 const chainId = 1088001
@@ -41,11 +42,17 @@ const receiver = (s) => '0x' + (0xabc0 + s).toString(16).padStart(40, '0')
 // Signed before the clock starts.
 const wallets = Array.from({ length: SENDERS }, (_, i) => HDNodeWallet.fromMnemonic(
   Mnemonic.fromPhrase(MNEMONIC), `m/44'/60'/0'/0/${i}`))
+const contract = opt.erc20
+  ? await deployToken(url, wallets[0].address, wallets.map((w) => w.address)) : undefined
+const first = await Promise.all(wallets.map(async (w) =>
+  Number(await rpc(url, 'eth_getTransactionCount', [w.address, 'latest']))))
 const bodies = await Promise.all(wallets.map(async (w, s) => {
   const out = []
   for (let i = 0; i < n / SENDERS; i++) {
-    const raw = await w.signTransaction({ type: 2, chainId, nonce: i, gasLimit: 21000n,
-      to: receiver(s), value: 1n,
+    const what = contract
+      ? { to: contract, data: token.encodeFunctionData('transfer', [receiver(s), 1n]), gasLimit: 60000n }
+      : { to: receiver(s), value: 1n, gasLimit: 21000n }
+    const raw = await w.signTransaction({ type: 2, chainId, nonce: first[s] + i, ...what,
       maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 10n ** 9n })
     out.push(JSON.stringify({ jsonrpc: '2.0', id: i, method: 'eth_sendRawTransaction', params: [raw] }))
   }
@@ -92,8 +99,9 @@ const t1 = performance.now()
 await rpc(url, 'evm_mine')
 const block = await rpc(url, 'eth_getBlockByNumber', ['latest', false])
 const t2 = performance.now()
-const balances = await Promise.all(wallets.map((_, s) => rpc(url, 'eth_getBalance',
-  [receiver(s), 'latest'])))
+const balances = await Promise.all(wallets.map((_, s) => (contract
+  ? rpc(url, 'eth_call', [{ to: contract, data: token.encodeFunctionData('balanceOf', [receiver(s)]) }, 'latest'])
+  : rpc(url, 'eth_getBalance', [receiver(s), 'latest']))))
 
 if (opt.check) {
   const count = counter()
