@@ -141,6 +141,7 @@ static int on_head(http_parser *p)
     };
     p->upgrade = 0;
     unsigned status = h->ev->head(h->ctx, &head, &h->upgrade);
+    h->url = (slice){0};
     if (status != 0)
         return refuse(h, status);
     return h->upgrade ? 2 : 0;
@@ -214,7 +215,7 @@ static unsigned status_of(enum http_errno e)
  * the buffer may have moved. */
 static bool keep_pieces(struct http_in *h)
 {
-    if (h->head_done)
+    if (h->url.len + h->name.len + h->value.len == 0) /* not within a head or a trailer */
         return true;
     size_t url = h->url.len, name = h->name.len, value = h->value.len;
     struct buf fresh;
