@@ -82,13 +82,8 @@ static bool has_namespace(const char *method, const char *ns)
     return strncmp(method, ns, n) == 0 && (method[n] == '_' || method[n] == '.');
 }
 
-/* Names that belong to modules which are not there yet are accepted and open nothing. */
 static bool known_namespace(const char *ns)
 {
-    static const char *const future[] = {"ots", "erigon"};
-    for (size_t i = 0; i < MT_ARRAY_LEN(future); i++)
-        if (strcmp(ns, future[i]) == 0)
-            return true;
     for (size_t i = 0; i < rpc_method_num; i++)
         if (has_namespace(rpc_methods[i].name, ns))
             return true;

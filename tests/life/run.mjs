@@ -151,31 +151,4 @@ await count.check('options for one network, and a follower refuses to build', as
   equal(await node.stop(), 0, 'status')
 })
 
-await count.check('the service manager is told', async () => {
-  const path = join(dir, 'notify')
-  // node has no unix datagram sockets: python3 listens when it is there
-  try {
-    execFileSync('python3', ['--version'])
-  } catch {
-    return
-  }
-  const listener = run('python3', ['-c', `
-import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(${JSON.stringify(path)})
-s.settimeout(20)
-got = []
-while not any('STOPPING' in g for g in got):
-    got.append(s.recv(1000).decode())
-print(','.join(got))`])
-  for (let i = 0; i < 200 && !existsSync(path); i++) await sleep(10)
-  const node = await startMetisd(opt.bin, [...devFlags, '--network', 'hyperion-dev'],
-    { env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '40000' } })
-  await sleep(100)
-  equal(await node.stop(), 0, 'status')
-  const { stdout } = await listener
-  has(stdout, 'READY=1,WATCHDOG=1')
-  has(stdout, 'STOPPING=1')
-})
-
 process.exit(count.summary() ? 0 : 1)
