@@ -91,7 +91,7 @@ tally() {
     local name=$1 log="$LOGS/out" last rc=0 p f s cs
     shift
     cs=$(cpu_cs)
-    timeout -k 5 1500 "$@" >"$log" 2>&1 || rc=$?
+    timeout -k 5 $((full ? 5400 : 1500)) "$@" >"$log" 2>&1 || rc=$?
     last=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
     p=$(sed -nE 's/^([0-9]+) passed.*/\1/p' <<<"$last")
     f=$(sed -nE 's/^[0-9]+ passed, ([0-9]+) failed.*/\1/p' <<<"$last")
@@ -197,7 +197,28 @@ suite_fuzz() {
 
 suite_conformance() {
     need release
-    local archive command part show=1 spent_cs=0
+    local show=1 spent_cs=0
+    conformance_archives build
+    printf '     one pass of the archives: %d s of CPU\n' $((spent_cs / 100))
+    if fixtures amsterdam; then
+        oracle_packages
+        tally "amsterdam as scheduled, against @ethereumjs/vm" \
+            node tests/amsterdam/oracle.mjs build/metis-evm "$dir/eest/blockchain_tests_devnet"
+    fi
+    conformance_own build
+    if fixtures chain; then
+        tally "chain t8n" node tests/t8n/run.mjs --bin build/metis-evm \
+            --every $((full ? 1 : 20)) "$dir/eest/blockchain_tests"
+    fi
+    if fixtures state; then
+        tally "state t8n" node tests/t8n/run.mjs --bin build/metis-evm \
+            --every $((full ? 5 : 50)) "$dir/eest/state_tests"
+    fi
+}
+
+# conformance_archives FOLDER: one pass of every public archive with the programs of a build.
+conformance_archives() {
+    local evm=$1/metis-evm archive command part
     for archive in state:statetest stress:statetest stress:blocktest chain:blocktest \
         chainstatic:blocktest bench:blocktest; do
         command=${archive#*:}
@@ -208,30 +229,22 @@ suite_conformance() {
         statetest) part+="/state_tests" ;;
         blocktest) [ "$archive" = bench ] && part+="/benchmark" || part+="/blockchain_tests" ;;
         esac
-        tally "$archive $command" build/metis-evm "$command" "$part"
+        tally "$archive $command" "$evm" "$command" "$part"
     done
-    conformance_basic build
+    conformance_basic "$1"
     if fixtures amsterdam; then
-        tally "amsterdam blocktest" build/metis-evm blocktest --bal --draft-prices \
+        tally "amsterdam blocktest" "$evm" blocktest --bal --draft-prices \
             --exclude tests/amsterdam/excluded.txt "$dir/eest/blockchain_tests_devnet"
         echo "     amsterdam: $(grep -oE '[0-9]+ excluded' "$LOGS/out"), listed with reasons in" \
             "tests/amsterdam/excluded.txt"
-        printf '     one pass of the archives: %d s of CPU\n' $((spent_cs / 100))
-        oracle_packages
-        tally "amsterdam as scheduled, against @ethereumjs/vm" \
-            node tests/amsterdam/oracle.mjs build/metis-evm "$dir/eest/blockchain_tests_devnet"
     fi
-    tally "own state tests" build/metis-evm statetest tests/vectors/statetests
-    tally "own chains" build/metis-evm blocktest tests/vectors/blocktests
-    tally "largest block (EIP-7934)" node tests/diff/size.mjs --evm build/metis-evm
-    if fixtures chain; then
-        tally "chain t8n" node tests/t8n/run.mjs --bin build/metis-evm \
-            --every $((full ? 1 : 20)) "$dir/eest/blockchain_tests"
-    fi
-    if fixtures state; then
-        tally "state t8n" node tests/t8n/run.mjs --bin build/metis-evm \
-            --every $((full ? 5 : 50)) "$dir/eest/state_tests"
-    fi
+}
+
+# conformance_own FOLDER: the cases of our own (expected results from other implementations).
+conformance_own() {
+    tally "own state tests" "$1/metis-evm" statetest tests/vectors/statetests
+    tally "own chains" "$1/metis-evm" blocktest tests/vectors/blocktests
+    tally "largest block (EIP-7934)" node tests/diff/size.mjs --evm "$1/metis-evm"
 }
 
 # conformance_basic FOLDER: the small archives with the programs of a build.
@@ -336,28 +349,40 @@ suite_crash() {
     tally crash tests/crash/run.sh "$rounds"
 }
 
-# Everything once more under the address and undefined-behaviour sanitizers; of the state
-# tests all with --full, otherwise the newer ones (by EIP), without the `static` folder.
+# Everything once more under the address and undefined-behaviour sanitizers. With --full all
+# archives and the provable core, otherwise the newer state tests (by EIP), without `static`.
 suite_asan() {
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=0
     export UBSAN_OPTIONS=print_stacktrace=1
     need asan
     criterion build-asan
     fuzz_targets build-asan
-    if fixtures state; then
+    if [ "$full" -eq 1 ]; then
+        asan_full
+    elif fixtures state; then
         local part=() each
         for each in "$dir"/eest/state_tests/*; do
-            [ "$full" -eq 0 ] && [ "${each##*/}" = static ] && continue
-            part+=("$each")
+            [ "${each##*/}" = static ] || part+=("$each")
         done
         tally "state tests" build-asan/metis-evm statetest "${part[@]}"
+        conformance_basic build-asan
     fi
-    conformance_basic build-asan
     tally "t8n statuses" node tests/t8n/run.mjs --bin build-asan/metis-evm
     if fixtures rpc; then
         tally "rpc cases" node tests/rpc/run.mjs --bin build-asan/metisd "$dir/rpc/tests"
     fi
     unset ASAN_OPTIONS UBSAN_OPTIONS
+}
+
+asan_full() {
+    local show=1
+    conformance_archives build-asan
+    conformance_own build-asan
+    need release
+    if fixtures chain; then
+        tally "stf" node tests/stf/run.mjs --build build --evm build-asan/metis-evm --every 5 \
+            "$dir/eest/blockchain_tests"
+    fi
 }
 
 # Data races: the unit tests of what has threads, import and the RPC cases, transactions from

@@ -4,7 +4,8 @@
 // interpreter, which counts instructions. Witnesses with a part taken out or
 // changed are refused by both, with a reason. The programs hold no foreign symbol and only
 // rv64im instructions.
-//   node tests/stf/run.mjs --build DIR [--every N] [--per-network N] FIXTURES...
+// --evm: another metis-evm than the build's (one with sanitizers).
+//   node tests/stf/run.mjs --build DIR [--evm FILE] [--every N] [--per-network N] FIXTURES...
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -17,7 +18,7 @@ for (let i = 2; i < process.argv.length; i++) {
   else fixtures.push(process.argv[i])
 }
 const build = resolve(options.build)
-const metisEvm = join(build, 'metis-evm')
+const metisEvm = options.evm ? resolve(options.evm) : join(build, 'metis-evm')
 const rv64 = join(build, 'stf.rv64')
 const FORKS = ['Paris', 'Shanghai', 'Cancun', 'Prague', 'Osaka']
 const BLOCKS_MIN = 500
