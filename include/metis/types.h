@@ -309,7 +309,18 @@ struct receipt {
 
 void bloom_add(uint8_t bloom[256], slice item);
 bool bloom_may_contain(const uint8_t bloom[256], slice item);
-void bloom_of_logs(const struct log *logs, size_t n, uint8_t bloom[256]);
+/* The bits of items that were seen lately: the logs of a block repeat their addresses and
+ * topics, and a hash costs more than a look. All zero at first; the caller's. */
+#define BLOOM_MEMO_NUM 64u
+struct bloom_memo {
+    struct {
+        uint8_t item[32];
+        uint8_t len; /* 0: free */
+        uint16_t bits[3];
+    } slots[BLOOM_MEMO_NUM];
+};
+void bloom_of_logs(const struct log *logs, size_t n, struct bloom_memo *memo,
+                   uint8_t bloom[256]);
 
 /* Consensus encoding, as hashed into the receipts trie. */
 void receipt_encode(const struct receipt *r, struct buf *out);

@@ -102,7 +102,8 @@ mt_err chain_log_decode(struct rlp *list, struct log *l)
     return rlp_get_bytes(&r, &l->data);
 }
 
-static mt_err get_logs(struct rlp *r, struct arena *arena, struct receipt *out)
+static mt_err get_logs(struct rlp *r, struct arena *arena, struct bloom_memo *memo,
+                       struct receipt *out)
 {
     struct rlp list;
     size_t n;
@@ -115,7 +116,7 @@ static mt_err get_logs(struct rlp *r, struct arena *arena, struct receipt *out)
         MT_TRY(chain_log_decode(&list, &logs[i]));
     out->logs = logs;
     out->log_num = n;
-    bloom_of_logs(logs, n, out->bloom);
+    bloom_of_logs(logs, n, memo, out->bloom);
     return MT_OK;
 }
 
@@ -133,7 +134,8 @@ static mt_err get_l1(struct rlp *r, struct receipt *out)
     return rlp_get_u64(&l, &out->l1_decimals);
 }
 
-static mt_err get_receipt(struct rlp *list, struct arena *arena, struct receipt *out)
+static mt_err get_receipt(struct rlp *list, struct arena *arena, struct bloom_memo *memo,
+                          struct receipt *out)
 {
     struct rlp r;
     slice status, contract;
@@ -152,13 +154,14 @@ static mt_err get_receipt(struct rlp *list, struct arena *arena, struct receipt 
     MT_TRY(rlp_get_u256(&r, &out->effective_gas_price));
     MT_TRY(rlp_get_u64(&r, &out->blob_gas_used));
     MT_TRY(rlp_get_u256(&r, &out->blob_gas_price));
-    MT_TRY(get_logs(&r, arena, out));
+    MT_TRY(get_logs(&r, arena, memo, out));
     return get_l1(&r, out);
 }
 
 static mt_err read_receipts(slice stored, struct chain_block *b)
 {
     struct rlp top = rlp_reader(stored), list;
+    struct bloom_memo memo = {0};
     if (stored.len == 0) /* a side block: never executed */
         return MT_OK;
     MT_TRY(rlp_get_list(&top, &list));
@@ -166,7 +169,7 @@ static mt_err read_receipts(slice stored, struct chain_block *b)
     if (b->receipts == NULL)
         return MT_ELIMIT;
     for (size_t i = 0; i < b->block.tx_num; i++) {
-        MT_TRY(get_receipt(&list, &b->arena, &b->receipts[i]));
+        MT_TRY(get_receipt(&list, &b->arena, &memo, &b->receipts[i]));
         b->receipts[i].type = b->block.txs[i].type;
     }
     return rlp_finish(&list);

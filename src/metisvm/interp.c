@@ -1,12 +1,15 @@
 /* The instruction loop of the reference engine.
  *
- * opcodes.def is expanded into one switch; each case checks the opcode's fork, stack
- * bounds and static gas (constants there, so most of it folds away) and runs op_<NAME>.
- * Simple instructions are inline here and work on the registers below; the others
- * (VM_FAR_OPS) live in ops_*.c and see the registers in the frame.
+ * opcodes.def is expanded into a label an opcode; each checks the opcode's fork, stack
+ * bounds and static gas (constants there, so most of it folds away), runs op_<NAME> and
+ * jumps on to the next opcode's label by itself: the processor predicts a jump of each
+ * opcode's own better than one of them all. Simple instructions are inline here and work
+ * on the registers below; the others (VM_FAR_OPS) live in ops_*.c and see the registers
+ * in the frame.
  *
- * The loop is built three times: plain, counting steps, and counting them and calling the
- * tracer. Only the last hands the registers' address out, which keeps them in memory.
+ * The loop (interp_loop.inc) is built three times: plain, counting steps, and counting
+ * and calling the tracer. Only the last hands the registers' address out, which keeps
+ * them in memory.
  * Code ends with zeros (STOP), so the instruction pointer needs no bound. */
 #include "metisvm_int.h"
 
@@ -528,65 +531,23 @@ static int turn(struct vm *vm, struct frame *f, int end)
     return end == OP_SWITCH ? OP_GO : end;
 }
 
-#define CASE(value, name, gas, in, out, since, imm)                                      \
-    case value:                                                                          \
-        if (MT_UNLIKELY(!exists(vm, value, FORK_##since)))                               \
-            end = OP_HALT(BAD_OPCODE);                                                   \
-        else                                                                             \
-            end = admit(&r, base, in, out, gas);                                         \
-        if (MT_LIKELY(end == OP_GO))                                                     \
-            end = op_##name(vm, f, &r);                                                  \
-        break;
-
-VM_INLINE int loop(struct vm *vm, uint64_t budget, bool counted, bool traced)
-{
-    while (!vm->done) {
-        struct frame *f = vm->frame;
-        struct regs r = load_regs(vm, f);
-        const u256 *base = f->stack;
-        int end = OP_GO;
-        while (MT_LIKELY(end == OP_GO)) {
-            if (counted && MT_UNLIKELY(budget-- == 0)) {
-                save_regs(f, &r);
-                return OP_GO;
-            }
-            if (traced)
-                trace(vm, f, &r);
-            switch (*r.ip) {
-#define X CASE
-#include "opcodes.def"
-#undef X
-            default:
-                end = OP_HALT(BAD_OPCODE);
-            }
-        }
-        if (end != OP_SWITCH)
-            save_regs(f, &r);
-        end = turn(vm, f, end);
-        if (end != OP_GO)
-            return end;
-    }
-    return OP_GO;
-}
-
-static __attribute__((noinline)) int loop_traced(struct vm *vm, uint64_t budget)
-{
-    return loop(vm, budget, true, true);
-}
-
-static __attribute__((noinline)) int loop_counted(struct vm *vm, uint64_t budget)
-{
-    return loop(vm, budget, true, false);
-}
-
-static __attribute__((noinline)) int loop_plain(struct vm *vm)
-{
-    return loop(vm, 0, false, false);
-}
+/* The three loops, from one text. */
+#define LOOP_NAME    loop_plain
+#define LOOP_COUNTED 0
+#define LOOP_TRACED  0
+#include "interp_loop.inc"
+#define LOOP_NAME    loop_counted
+#define LOOP_COUNTED 1
+#define LOOP_TRACED  0
+#include "interp_loop.inc"
+#define LOOP_NAME    loop_traced
+#define LOOP_COUNTED 1
+#define LOOP_TRACED  1
+#include "interp_loop.inc"
 
 int interp_run(struct vm *vm, uint64_t budget)
 {
     if (vm->env.tracer != NULL && vm->env.tracer->step != NULL)
         return loop_traced(vm, budget);
-    return budget == UINT64_MAX ? loop_plain(vm) : loop_counted(vm, budget);
+    return budget == UINT64_MAX ? loop_plain(vm, budget) : loop_counted(vm, budget);
 }

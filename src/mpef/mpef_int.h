@@ -88,6 +88,7 @@ struct block_exec {
     struct receipt *receipts;
     size_t receipt_num;
     size_t receipt_cap;
+    struct bloom_memo bloom_memo;
     const char *error_names; /* fixture names of why the block is invalid, or NULL */
 };
 

@@ -507,7 +507,7 @@ static mt_err copy_logs(struct run *r, struct receipt *out)
     out->logs = logs;
     out->log_num = num;
     if (!(r->flags & EXEC_NO_BLOOM))
-        bloom_of_logs(logs, num, out->bloom);
+        bloom_of_logs(logs, num, &r->be->bloom_memo, out->bloom);
     return MT_OK;
 }
 

@@ -49,6 +49,7 @@ static void set_view(struct pool *p, struct head_view *view)
     if (p->view != NULL)
         head_view_drop(p->view);
     p->view = view;
+    memset(&p->oracle, 0, sizeof(p->oracle));
     const struct header *h = &view->head->block.header;
     p->rules = chain_rules_at(p->opt.chain, h->number + 1, h->timestamp + 1,
                               &view->head->total_difficulty);

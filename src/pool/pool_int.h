@@ -51,6 +51,11 @@ struct pool {
     struct map why;     /* hash -> struct why; cleared by halves, see why.c */
     struct map why_old;
     struct ingest *ingest;
+    /* The price oracle's first slots at view, as far as they were asked for. */
+    struct {
+        bool known[8];
+        u256 value[8];
+    } oracle;
 };
 
 /* The state at the head, opened at first need and closed with state_close. */

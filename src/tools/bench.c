@@ -18,8 +18,8 @@ static const struct {
 } COMMANDS[] = {
     {"vm", bench_vm_main, "vm [--engine E] [--runs N] FILE..."},
     {"rpc", bench_rpc_main,
-     "rpc --url U --method M [--params JSON] [--connections N] [--requests N] [--runs N] "
-     "[--pid P] [--peer NAME=COMMAND]"},
+     "rpc --url U --method M [--params JSON] | --bodies FILE [--connections N] "
+     "[--requests N] [--runs N] [--pid P] [--peer NAME=COMMAND]"},
     {"node", bench_node_main,
      "node --workload transfer|erc20|uniswap [--clusters K] [--threads N] [--txs N] "
      "[--runs N] [--genesis FILE] [--pair UniswapV2Pair.json]"},

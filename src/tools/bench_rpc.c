@@ -1,7 +1,10 @@
-/* metis-bench rpc: a load generator for one JSON-RPC method over keep-alive connections,
- * each with one request in flight. One thread, epoll; what it measures is the server:
- * requests a second, latency, and with --pid the server's CPU time per request. */
+/* metis-bench rpc: a load generator for JSON-RPC over keep-alive connections, each with
+ * one request in flight. One thread, epoll; what it measures is the server: requests a
+ * second, latency, and with --pid the server's CPU time per request. Either one request
+ * over and over (--method, --params), or the lines of a file once (--bodies): with N
+ * connections, line i is sent by connection i mod N, in the order of the file. */
 #include "bench.h"
+#include "evm_fixture.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,24 +19,28 @@
 
 #define CONNECTIONS_MAX 1024u
 #define REPLY_MAX       (64u << 20)
+#define BODIES_MAX      (1u << 30)
 
 struct conn {
     int fd;
     double sent_s;
     struct buf in;
     size_t want; /* whole reply's size, 0 while the header is not complete */
+    size_t next; /* the request it sends next */
 };
 
 struct load {
-    const char *url, *method, *params, *peer;
+    const char *url, *method, *params, *bodies, *peer;
     char host[256], port[8];
     size_t connections, requests, runs;
     long pid;
-    struct buf request;
+    struct buf text; /* the requests, one after another */
+    size_t *ends;    /* where each ends in text */
+    size_t num;      /* of different requests; `requests` when they come from a file */
     struct conn *conns;
     int epoll_fd;
     double *latency;
-    size_t sent, done, errors;
+    size_t done, errors;
 };
 
 static bool parse_url(struct load *l)
@@ -70,6 +77,16 @@ static int open_socket(const struct load *l)
     return fd;
 }
 
+static void add_request(struct load *l, const char *body, size_t n)
+{
+    buf_printf(&l->text,
+               "POST / HTTP/1.1\r\nHost: %s:%s\r\nContent-Type: application/json\r\n"
+               "Content-Length: %zu\r\n\r\n",
+               l->host, l->port, n);
+    buf_put(&l->text, body, n);
+    l->ends[l->num++] = l->text.len;
+}
+
 static void make_request(struct load *l)
 {
     struct buf body;
@@ -78,23 +95,43 @@ static void make_request(struct load *l)
                "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":", l->method);
     buf_put_str(&body, l->params);
     buf_put_str(&body, "}");
-    buf_init(&l->request, 9u << 20);
-    buf_printf(&l->request,
-               "POST / HTTP/1.1\r\nHost: %s:%s\r\nContent-Type: application/json\r\n"
-               "Content-Length: %zu\r\n\r\n",
-               l->host, l->port, body.len);
-    buf_put_slice(&l->request, buf_slice(&body));
+    l->ends = mt_alloc(sizeof(*l->ends));
+    add_request(l, (const char *)body.ptr, body.len);
     buf_fini(&body);
+}
+
+/* A request for each line of the file; false when there is none or it cannot be read. */
+static bool read_requests(struct load *l)
+{
+    struct buf file;
+    buf_init(&file, BODIES_MAX);
+    if (fx_read_file(l->bodies, &file) != MT_OK)
+        return false;
+    const char *p = (const char *)file.ptr, *end = p + file.len;
+    size_t lines = 1;
+    for (const char *q = p; q < end; q++)
+        lines += *q == '\n';
+    l->ends = mt_alloc(lines * sizeof(*l->ends));
+    while (p < end) {
+        const char *stop = memchr(p, '\n', (size_t)(end - p));
+        stop = stop != NULL ? stop : end;
+        add_request(l, p, (size_t)(stop - p));
+        p = stop + 1;
+    }
+    buf_fini(&file);
+    l->requests = l->num;
+    return l->num > 0 && buf_ok(&l->text);
 }
 
 static bool send_one(struct load *l, struct conn *c)
 {
+    size_t which = c->next % l->num, begin = which > 0 ? l->ends[which - 1] : 0;
     buf_reset(&c->in);
     c->want = 0;
+    c->next += l->connections;
     c->sent_s = bench_wall_s();
-    l->sent++;
-    for (size_t off = 0; off < l->request.len;) {
-        ssize_t n = send(c->fd, l->request.ptr + off, l->request.len - off, MSG_NOSIGNAL);
+    for (size_t off = begin; off < l->ends[which];) {
+        ssize_t n = send(c->fd, l->text.ptr + off, l->ends[which] - off, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR)
             return false;
         off += n > 0 ? (size_t)n : 0;
@@ -136,8 +173,9 @@ static bool receive(struct conn *c, bool *broken)
 static bool run_once(struct load *l)
 {
     struct epoll_event ev[64];
-    l->sent = l->done = l->errors = 0;
-    for (size_t i = 0; i < l->connections && l->sent < l->requests; i++) {
+    l->done = l->errors = 0;
+    for (size_t i = 0; i < l->connections && i < l->requests; i++) {
+        l->conns[i].next = i;
         if (!send_one(l, &l->conns[i]))
             return false;
     }
@@ -156,7 +194,7 @@ static bool run_once(struct load *l)
             if (memmem(c->in.ptr, c->in.len, "\"error\"", 7) != NULL)
                 l->errors++;
             l->latency[l->done++] = (bench_wall_s() - c->sent_s) * 1e6;
-            if (l->sent < l->requests && !send_one(l, c))
+            if (c->next < l->requests && !send_one(l, c))
                 return false;
         }
     }
@@ -185,13 +223,13 @@ struct result {
 
 static bool run_all(struct load *l, struct result *r)
 {
-    for (size_t i = 0; i <= l->runs; i++) {
+    for (size_t i = l->bodies != NULL ? l->runs : 0; i <= l->runs; i++) {
         double cpu = bench_thread_cpu_s(), server = bench_process_cpu_s(l->pid);
         double start = bench_wall_s();
         if (!run_once(l))
             return false;
         double wall = bench_wall_s() - start;
-        if (i == 0) /* the first run warms up */
+        if (i == 0 && l->bodies == NULL) /* the first run warms up */
             continue;
         bench_add(&r->rate, (double)l->requests / wall);
         bench_add(&r->wall, wall);
@@ -209,14 +247,14 @@ static bool run_all(struct load *l, struct result *r)
 static void print(struct load *l, const struct result *r)
 {
     struct bench_line line;
-    bench_begin(&line, "rpc", l->method);
+    bench_begin(&line, "rpc", l->bodies != NULL ? l->bodies : l->method);
     struct json_out *j = &line.json;
     json_key(j, "connections");
     json_u64(j, l->connections);
     json_key(j, "requests");
     json_u64(j, l->requests);
     json_key(j, "runs");
-    json_u64(j, l->runs);
+    json_u64(j, l->bodies != NULL ? 1 : l->runs);
     json_key(j, "errors");
     json_u64(j, r->errors);
     bench_stat_out(&line, "requests_per_s", &r->rate);
@@ -242,15 +280,12 @@ static void print(struct load *l, const struct result *r)
 
 static bool options(struct load *l, int argc, char **argv)
 {
-    static const struct option longs[] = {{"url", 1, NULL, 'u'},
-                                          {"method", 1, NULL, 'm'},
-                                          {"params", 1, NULL, 'p'},
-                                          {"connections", 1, NULL, 'c'},
-                                          {"requests", 1, NULL, 'n'},
-                                          {"runs", 1, NULL, 'r'},
-                                          {"pid", 1, NULL, 'i'},
-                                          {"peer", 1, NULL, 'e'},
-                                          {0}};
+    static const struct option longs[] = {
+        {"url", 1, NULL, 'u'},         {"method", 1, NULL, 'm'},
+        {"params", 1, NULL, 'p'},      {"bodies", 1, NULL, 'b'},
+        {"connections", 1, NULL, 'c'}, {"requests", 1, NULL, 'n'},
+        {"runs", 1, NULL, 'r'},        {"pid", 1, NULL, 'i'},
+        {"peer", 1, NULL, 'e'},        {0}};
     for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (o) {
         case 'u':
@@ -261,6 +296,9 @@ static bool options(struct load *l, int argc, char **argv)
             break;
         case 'p':
             l->params = optarg;
+            break;
+        case 'b':
+            l->bodies = optarg;
             break;
         case 'c':
             l->connections = strtoul(optarg, NULL, 10);
@@ -281,9 +319,10 @@ static bool options(struct load *l, int argc, char **argv)
             return false;
         }
     }
-    return l->url != NULL && l->method != NULL && optind == argc && l->connections > 0 &&
-           l->connections <= CONNECTIONS_MAX && l->requests > 0 &&
-           l->requests <= 100000000 && l->runs > 0 && l->runs < BENCH_RUNS_MAX;
+    return l->url != NULL && (l->method != NULL) != (l->bodies != NULL) &&
+           optind == argc && l->connections > 0 && l->connections <= CONNECTIONS_MAX &&
+           l->requests > 0 && l->requests <= 100000000 && l->runs > 0 &&
+           l->runs < BENCH_RUNS_MAX;
 }
 
 int bench_rpc_main(int argc, char **argv)
@@ -291,8 +330,13 @@ int bench_rpc_main(int argc, char **argv)
     struct load l = {.params = "[]", .connections = 8, .requests = 20000, .runs = 5};
     struct result r = {0};
     if (!options(&l, argc, argv) || !parse_url(&l))
-        return bench_fail(2, "rpc: --url http://HOST:PORT and --method are needed");
-    make_request(&l);
+        return bench_fail(2, "rpc: --url http://HOST:PORT and either --method or "
+                             "--bodies FILE are needed");
+    buf_init(&l.text, BODIES_MAX);
+    if (l.bodies == NULL)
+        make_request(&l);
+    else if (!read_requests(&l))
+        return bench_fail(1, "rpc: no requests in %s, or over a gigabyte", l.bodies);
     l.latency = mt_alloc(l.requests * sizeof(*l.latency));
     if (!connect_all(&l))
         return bench_fail(1, "rpc: cannot connect to %s: %s", l.url, strerror(errno));

@@ -3,24 +3,29 @@
 
 /* ---- bloom: three bits of 2048, from the first three pairs of bytes of keccak ---- */
 
-static void bloom_bits(slice item, unsigned bits[3])
+static void bloom_bits(slice item, uint16_t bits[3])
 {
     hash32 h = keccak256(item.ptr, item.len);
     for (unsigned i = 0; i < 3; i++)
-        bits[i] = ((unsigned)h.b[2 * i] << 8 | h.b[2 * i + 1]) & 2047;
+        bits[i] = (uint16_t)(((unsigned)h.b[2 * i] << 8 | h.b[2 * i + 1]) & 2047);
 }
 
-void bloom_add(uint8_t bloom[256], slice item)
+static void set_bits(uint8_t bloom[256], const uint16_t bits[3])
 {
-    unsigned bits[3];
-    bloom_bits(item, bits);
     for (unsigned i = 0; i < 3; i++)
         bloom[255 - bits[i] / 8] |= (uint8_t)(1u << (bits[i] % 8));
 }
 
+void bloom_add(uint8_t bloom[256], slice item)
+{
+    uint16_t bits[3];
+    bloom_bits(item, bits);
+    set_bits(bloom, bits);
+}
+
 bool bloom_may_contain(const uint8_t bloom[256], slice item)
 {
-    unsigned bits[3];
+    uint16_t bits[3];
     bloom_bits(item, bits);
     for (unsigned i = 0; i < 3; i++)
         if ((bloom[255 - bits[i] / 8] & 1u << (bits[i] % 8)) == 0)
@@ -28,13 +33,27 @@ bool bloom_may_contain(const uint8_t bloom[256], slice item)
     return true;
 }
 
-void bloom_of_logs(const struct log *logs, size_t n, uint8_t bloom[256])
+/* item: an address or a topic. Its last byte and one from the middle choose the slot. */
+static void add_with_memo(uint8_t bloom[256], struct bloom_memo *memo,
+                          const uint8_t *item, uint8_t len)
+{
+    unsigned at = (item[len - 1] ^ item[len / 2]) % BLOOM_MEMO_NUM;
+    if (memo->slots[at].len != len || memcmp(memo->slots[at].item, item, len) != 0) {
+        bloom_bits(slice_of(item, len), memo->slots[at].bits);
+        memcpy(memo->slots[at].item, item, len);
+        memo->slots[at].len = len;
+    }
+    set_bits(bloom, memo->slots[at].bits);
+}
+
+void bloom_of_logs(const struct log *logs, size_t n, struct bloom_memo *memo,
+                   uint8_t bloom[256])
 {
     memset(bloom, 0, 256);
     for (size_t i = 0; i < n; i++) {
-        bloom_add(bloom, slice_of(logs[i].addr.b, 20));
+        add_with_memo(bloom, memo, logs[i].addr.b, 20);
         for (uint32_t t = 0; t < logs[i].topic_num; t++)
-            bloom_add(bloom, slice_of(logs[i].topics[t].b, 32));
+            add_with_memo(bloom, memo, logs[i].topics[t].b, 32);
     }
 }
 

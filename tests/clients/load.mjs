@@ -1,23 +1,25 @@
-// 2,000 pre-signed transfers (with --erc20 of a token) of 8 senders over 8 connections into a node that does not mine,
-// then one evm_mine; with --check only the outcome counts (for sanitizer builds), otherwise
+// 2,000 pre-signed transfers (with --erc20 of a token) of 8 senders over 8 connections into a
+// node that does not mine, sent by metis-bench, then one evm_mine; with --check only the outcome counts (for sanitizer builds), otherwise
 // one line of JSON with the rates.
 //   node tests/clients/load.mjs --bin build/metisd [--check] [--n 2000] [--erc20] | --anvil
 import { spawn } from 'node:child_process'
-import { connect } from 'node:net'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { HDNodeWallet, Mnemonic } from 'ethers'
 import { MNEMONIC } from './common.mjs'
 import { deployToken, token } from './token.mjs'
-import { counter, options, rpc, sleep, startMetisd } from '../lib/metisd.mjs'
+import { counter, options, rpc, run, sleep, startMetisd } from '../lib/metisd.mjs'
 
 const SENDERS = 8
-const opt = options({ bin: 'build/metisd', check: false, n: '2000', anvil: false, batch: '1', erc20: false })
+const opt = options({ bin: 'build/metisd', check: false, n: '2000', anvil: false, bench: '', erc20: false })
 const here = dirname(fileURLToPath(import.meta.url))
 const n = Number(opt.n)
 const chainId = 1088001
 
 let url
+let pid
 let stop
 if (opt.anvil) {
   const child = spawn(join(here, 'node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil'),
@@ -25,12 +27,14 @@ if (opt.anvil) {
       '--gas-limit', '1500000000'])
   process.on('exit', () => child.kill('SIGKILL'))
   url = 'http://127.0.0.1:18565'
+  pid = child.pid
   while (!(await rpc(url, 'eth_chainId').catch(() => null))) await sleep(20)
   stop = async () => child.kill('SIGKILL')
 } else {
   const node = await startMetisd(opt.bin, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0',
     '--dev.no-mining'])
   url = node.networks[0].http
+  pid = node.child.pid
   stop = async () => {
     const status = await node.stop()
     if (status !== 0) throw new Error(`stop: status ${status}\n${node.log().slice(-3000)}`)
@@ -59,42 +63,17 @@ const bodies = await Promise.all(wallets.map(async (w, s) => {
   return out
 }))
 
-// A client that costs little beside the server: requests made beforehand, one in flight on
-// each connection, replies looked at only for their end and for an error.
-let refused = 0
-let why = ''
-const { hostname, port } = new URL(url)
-const requests = bodies.map((list) => list.map((body) => Buffer.from(
-  `POST / HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: application/json\r\n` +
-  `Content-Length: ${body.length}\r\n\r\n${body}`)))
-function send(list) {
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), hostname)
-    let next = 0
-    let text = ''
-    socket.setNoDelay(true)
-    socket.on('connect', () => socket.write(list[next++]))
-    socket.on('error', reject)
-    socket.on('data', (d) => {
-      text += d.latin1Slice()
-      const head = text.indexOf('\r\n\r\n')
-      if (head < 0) return
-      const want = Number(/content-length: *(\d+)/i.exec(text)?.[1])
-      if (text.length < head + 4 + want) return
-      if (!text.includes('"result"')) {
-        refused++
-        why = text
-      }
-      text = ''
-      if (next === list.length) {
-        socket.destroy()
-        resolve()
-      } else socket.write(list[next++])
-    })
-  })
-}
-const t0 = performance.now()
-await Promise.all(requests.map(send))
+// The load generator costs little beside the server: line i goes over connection i mod 8.
+const work = mkdtempSync(join(tmpdir(), 'metis-load-'))
+const file = join(work, 'bodies')
+writeFileSync(file, bodies[0].map((_, i) => bodies.map((list) => list[i] + '\n').join('')).join(''))
+const bench = await run(opt.bench || join(dirname(opt.bin), 'metis-bench'), ['rpc', '--url', url,
+  '--bodies', file, '--connections', String(SENDERS), '--pid', String(pid)])
+rmSync(work, { recursive: true })
+if (bench.status !== 0) throw new Error(`metis-bench: ${bench.stdout}${bench.stderr}`)
+const sent = JSON.parse(bench.stdout.trim().split('\n').at(-1))
+const submitMs = sent.wall_s.median * 1000
+const refused = sent.errors
 const t1 = performance.now()
 await rpc(url, 'evm_mine')
 const block = await rpc(url, 'eth_getBlockByNumber', ['latest', false])
@@ -106,7 +85,7 @@ const balances = await Promise.all(wallets.map((_, s) => (contract
 if (opt.check) {
   const count = counter()
   await count.check(`${n} transactions accepted`, () => {
-    if (refused) throw new Error(`${refused} refused, the last: ${why}`)
+    if (refused) throw new Error(`${refused} refused`)
   })
   await count.check('all of them in one block', () => {
     if (block.transactions.length !== n) throw new Error(`${block.transactions.length} in it`)
@@ -119,8 +98,8 @@ if (opt.check) {
 console.log(JSON.stringify({
   bench: 'load', case: opt.anvil ? 'anvil' : 'metisd', transactions: n, senders: SENDERS,
   refused, included: block.transactions.length,
-  submit_ms: Math.round(t1 - t0), mine_ms: Math.round(t2 - t1),
-  per_second: Math.round(block.transactions.length / ((t2 - t0) / 1000)),
+  submit_ms: Math.round(submitMs), mine_ms: Math.round(t2 - t1), submit_cpu_us: sent.server_cpu_us.median,
+  per_second: Math.round(block.transactions.length / ((t2 - t1 + submitMs) / 1000)),
 }))
 await stop()
 process.exit(0)
