@@ -35,10 +35,10 @@ function report(bench, unit, own, peer, more = {}) {
 }
 
 // Silent, it does not print a line for each request; then readiness is asked for.
-async function startAnvil(silent) {
+async function startAnvil(silent, extra = []) {
   const t0 = performance.now()
   const url = 'http://127.0.0.1:18575'
-  const child = spawn(ANVIL, ['--port', '18575', ...(silent ? ['--silent'] : [])],
+  const child = spawn(ANVIL, ['--port', '18575', ...(silent ? ['--silent'] : []), ...extra],
     { stdio: ['ignore', 'pipe', 'ignore'] })
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
@@ -172,8 +172,26 @@ const benches = {
     const to = await deployToken(url, owner)
     return JSON.stringify([{ to, data: token.encodeFunctionData('balanceOf', [owner]) }, 'latest'])
   }, { name: 'eth_call balanceOf of an ERC-20' }),
-  logs: () => rpcCpu('eth_getLogs', sparseLogs,
-    { name: 'eth_getLogs, 10 hits in 10,000 blocks', requests: 200 }),
+  // anvil without the states of old blocks: with them it needs minutes for so many.
+  logs: () => rpcCpu('eth_getLogs', sparseLogs, { name: 'eth_getLogs, 10 hits in 10,000 blocks',
+    requests: 200, anvil: ['--prune-history'] }),
+  // One after another into a node that mines at once and has nothing else to do.
+  async sendsync() {
+    const { sendSyncBodies } = await import('../tests/clients/send_sync.mjs')
+    const p50 = []
+    const p99 = []
+    for (let i = 0; i < 5; i++) {
+      const node = await startMetisd(METISD, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0'])
+      const file = await sendSyncBodies(node.networks[0].http, 1000)
+      const line = await metisBench(['--url', node.networks[0].http, '--bodies', file, '--connections', '1'])
+      await node.stop()
+      if (line.errors) throw new Error(`sendsync: ${line.errors} errors`)
+      p50.push(line.p50_us.median / 1000)
+      p99.push(line.p99_us.median / 1000)
+    }
+    report('eth_sendRawTransactionSync, p50', 'ms', p50)
+    report('eth_sendRawTransactionSync, p99', 'ms', p99)
+  },
   // What readers at half load cost the executor, for one block of 100 transfers.
   async isolation() {
     const node = await startMetisd(METISD, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0',
@@ -253,24 +271,29 @@ async function sparseLogs(url) {
   return JSON.stringify([query])
 }
 
+// The line of metis-bench rpc.
+async function metisBench(options) {
+  const { status, stdout, stderr } = await run(BENCH, ['rpc', ...options])
+  if (status !== 0) throw new Error(`metis-bench: ${stdout}${stderr}`)
+  return JSON.parse(stdout.trim().split('\n').at(-1))
+}
+
 // CPU time of the server for one request, by metis-bench's load generator.
 // params: text, or a function that prepares a node and gives it.
-async function rpcCpu(method, params, { name = method, requests = 20000 } = {}) {
+async function rpcCpu(method, params, { name = method, requests = 20000, anvil: extra } = {}) {
   const own = []
   const peer = []
   const rate = []
   const node = await startMetisd(METISD, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0'])
-  const anvil = await startAnvil(true)
+  const anvil = await startAnvil(true, extra)
   const prepared = new Map()
   for (const url of [node.networks[0].http, anvil.url])
     prepared.set(url, typeof params === 'string' ? params : await params(url))
   for (let i = 0; i < 5; i++) {
     for (const [list, url, pid] of [[own, node.networks[0].http, node.child.pid],
       [peer, anvil.url, anvil.child.pid]]) {
-      const { status, stdout, stderr } = await run(BENCH, ['rpc', '--url', url, '--method', method,
-        '--params', prepared.get(url), '--connections', '8', '--requests', String(requests), '--pid', String(pid)])
-      if (status !== 0) throw new Error(`metis-bench: ${stdout}${stderr}`)
-      const line = JSON.parse(stdout.trim().split('\n').at(-1))
+      const line = await metisBench(['--url', url, '--method', method, '--params', prepared.get(url),
+        '--connections', '8', '--requests', String(requests), '--pid', String(pid)])
       list.push(line.server_cpu_us.median ?? line.server_cpu_us)
       if (list === own) rate.push(line.requests_per_s.median ?? line.requests_per_s)
     }
