@@ -23,11 +23,13 @@ const sorted = (v) => [...v].sort((a, b) => a - b)
 const median = (v) => sorted(v)[Math.floor((v.length - 1) / 2)]
 const round = (x) => (Math.abs(x) >= 100 ? Math.round(x) : Math.round(x * 10) / 10)
 
+// more.peer: the other program, when it is not anvil.
 function report(bench, unit, own, peer, more = {}) {
   const line = { bench, unit, runs: own.length, median: round(median(own)),
     min: round(Math.min(...own)), max: round(Math.max(...own)), ...more, commit }
   if (peer?.length) {
-    line.anvil = round(median(peer))
+    line.peer ??= 'anvil'
+    line.other = round(median(peer))
     line.ratio = Math.round((median(own) / median(peer)) * 100) / 100
   }
   results.push(line)
@@ -175,6 +177,22 @@ const benches = {
   // anvil without the states of old blocks: with them it needs minutes for so many.
   logs: () => rpcCpu('eth_getLogs', sparseLogs, { name: 'eth_getLogs, 10 hits in 10,000 blocks',
     requests: 200, anvil: ['--prune-history'] }),
+  // With GETH, the path of a geth (1.16.7 was used): the same query on the same chain.
+  async gethlogs() {
+    if (!process.env.GETH) return console.error('gethlogs: left out, GETH names no geth')
+    const { gethAndMetisd } = await import('./bench_geth.mjs')
+    const { node, peer, query, remove } = await gethAndMetisd(process.env.GETH, METISD)
+    const own = []
+    const theirs = []
+    for (let i = 0; i < 5; i++)
+      for (const [list, url, pid] of [[own, node.networks[0].http, node.child.pid], [theirs, peer.url, peer.child.pid]])
+        list.push((await metisBench(['--url', url, '--method', 'eth_getLogs', '--params', JSON.stringify([query]),
+          '--connections', '8', '--requests', '2000', '--pid', String(pid)])).server_cpu_us.median)
+    await node.stop()
+    await peer.stop()
+    remove()
+    report('server CPU of one eth_getLogs, 10 hits in 10,000 blocks', 'us', own, theirs, { peer: 'geth' })
+  },
   // One after another into a node that mines at once and has nothing else to do.
   async sendsync() {
     const { sendSyncBodies } = await import('../tests/clients/send_sync.mjs')
@@ -316,7 +334,7 @@ if (write) {
   const begin = '<!-- figures: scripts/bench.sh --write -->'
   const end = '<!-- end of figures -->'
   const cell = (r) => `| ${r.bench} | ${r.median} ${r.unit} | ${r.min} - ${r.max} | ` +
-    `${r.anvil === undefined ? '' : `${r.anvil} ${r.unit}`} | ${r.ratio ?? ''} |`
+    `${r.other === undefined ? '' : `${r.peer === 'geth' ? 'geth ' : ''}${r.other} ${r.unit}`} | ${r.ratio ?? ''} |`
   const table = [begin,
     `Commit ${commit}, ${cpus().length} cores (${cpus()[0].model.trim()}), ${new Date().toISOString().slice(0, 10)}.`,
     '', '| what | median | least - greatest | anvil 1.7.1, same run | ratio |', '|---|---|---|---|---|',

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Speed and memory, measured from outside and against anvil in the same run.
 #   scripts/bench.sh [startup] [memory] [stop] [load] [erc20] [call] [trace] [blocknumber]
-#       [balanceof] [logs] [sendsync] [isolation] [busystop]                       (all when none named)
+#       [balanceof] [logs] [gethlogs] [sendsync] [isolation] [busystop]                       (all when none named)
 # One line of JSON a figure; --write puts the table into docs/PERFORMANCE.md.
 . "$(dirname "$0")/lib.sh"
 scripts/setup.sh --test

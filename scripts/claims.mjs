@@ -15,7 +15,7 @@ const bench = (out) => {
   if (!line) return undefined
   const r = JSON.parse(line)
   return `${r.median} ${r.unit} (${r.min} - ${r.max})` +
-    (r.anvil === undefined ? '' : `; anvil ${r.anvil}, ratio ${r.ratio}`)
+    (r.other === undefined ? "" : `; ${r.peer} ${r.other}, ratio ${r.ratio}`)
 }
 
 const CLAIMS = [
