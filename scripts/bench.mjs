@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { rpc, run, sleep, startMetisd } from '../tests/lib/metisd.mjs'
+import { freePort, rpc, run, sleep, startMetisd } from '../tests/lib/metisd.mjs'
 import { deployToken, token } from '../tests/clients/token.mjs'
 
 const top = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -38,9 +38,10 @@ function report(bench, unit, own, peer, more = {}) {
 
 // Silent, it does not print a line for each request; then readiness is asked for.
 async function startAnvil(silent, extra = []) {
+  const port = String(await freePort())
+  const url = `http://127.0.0.1:${port}`
   const t0 = performance.now()
-  const url = 'http://127.0.0.1:18575'
-  const child = spawn(ANVIL, ['--port', '18575', ...(silent ? ['--silent'] : []), ...extra],
+  const child = spawn(ANVIL, ['--port', port, ...(silent ? ['--silent'] : []), ...extra],
     { stdio: ['ignore', 'pipe', 'ignore'] })
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
