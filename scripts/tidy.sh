@@ -116,7 +116,7 @@ shell_syntax() {
     local f
     for f in "${SCRIPTS[@]}"; do bash -n "$f"; done
 }
-lock_file() { git grep -nE '"resolved"' -- '*package-lock.json'; }
+lock_files() { node scripts/locks.mjs; }
 
 check "layers" scripts/layers.sh
 check "banned calls" banned
@@ -132,7 +132,7 @@ check "no TODO" todos
 check "no machine paths" machine_paths
 check "clang-format" format
 check "shell syntax" shell_syntax
-check "lock file without registry" lock_file
+check "lock files: pinned, hashed, no addresses" lock_files
 if [ -x "${METISD:-build/metisd}" ]; then
     check "generated pages" scripts/gen.sh --check "${METISD:-build/metisd}"
 else

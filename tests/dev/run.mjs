@@ -1,6 +1,6 @@
 // What CI suites count on when they start dev networks: the line of readiness, free ports, one
-// network by flag, chains that can be made again to the same hashes, many nodes at once; and
-// the JUnit report of scripts/test.sh.
+// network by flag, chains that can be made again to the same hashes, many nodes at once; that
+// npm packages stay pinned; and the JUnit report of scripts/test.sh.
 //   node tests/dev/run.mjs [--bin build/metisd]
 import assert from 'node:assert/strict'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
@@ -141,6 +141,34 @@ function parse(xml) {
   assert.equal(root.children.length, 1)
   return root.children[0]
 }
+
+await check('npm packages: what is not pinned by version and hash is found', async () => {
+  const dir = tempDir()
+  const hash = `sha512-${'A'.repeat(86)}==`
+  const found = async (own, packages, lock = {}) => {
+    writeFileSync(join(dir, 'package.json'), JSON.stringify({ dependencies: own }))
+    writeFileSync(join(dir, 'package-lock.json'), JSON.stringify({ lockfileVersion: 3, packages, ...lock }))
+    const r = await run('node', ['scripts/locks.mjs', dir])
+    assert.equal(r.status, 0, r.stderr)
+    return r.stdout.replaceAll(`${dir}/`, '').trim()
+  }
+  const own = { a: '1.2.3' }
+  const one = (more, root = own) => ({ '': { dependencies: root },
+    'node_modules/a': { version: '1.2.3', integrity: hash, ...more } })
+  assert.equal(await found(own, one({ dependencies: { b: '^1.0.0' } })), '')
+  for (const [what, ...args] of [
+    ['package.json: a ^1.2.3: not one version', { a: '^1.2.3' }, one({}, { a: '^1.2.3' })],
+    ['lock: asks for other packages than package.json', own, one({}, { a: '1.2.3', b: '1.0.0' })],
+    ['lock: a is not 1.2.3', own, one({ version: '1.2.4' })],
+    ['lock: a is not 1.2.3', own, { '': { dependencies: own } }],
+    ['lock: node_modules/a: no SHA-512', own, one({ integrity: undefined })],
+    ['lock: node_modules/a: no SHA-512', own, one({ integrity: 'sha1-AAAA' })],
+    ['lock: has download addresses ("resolved")', own, one({ resolved: 'https://example.org/a.tgz' })],
+    ['lock: node_modules/a: b from github:x/b', own, one({ dependencies: { b: 'github:x/b' } })],
+    ['lock: node_modules/a: a link', own, one({ link: true })],
+    ['lock: version 2, not 3', own, one({}), { lockfileVersion: 2 }],
+  ]) assert.equal((await found(...args)).split('\n')[0], what)
+})
 
 await check('JUnit: suites and named checks, failures with their text, well-formed', async () => {
   // The functions that test.sh uses, on runners made for this.
