@@ -1,7 +1,8 @@
 # metisd in a container. PID 1 is the node, so `docker stop` is a clean stop; data is in
 # /var/lib/metisd. scripts/dockerfile.sh runs these steps without a container engine.
 FROM debian:12-slim AS build
-RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev cmake ninja-build pkg-config git ca-certificates openssl npm libuv1-dev liblmdb-dev libsecp256k1-dev libssl-dev libgmp-dev libjansson-dev libhttp-parser-dev libwslay-dev libcurl4-openssl-dev libinih-dev zlib1g-dev
+COPY scripts/lib.sh scripts/setup.sh /src/scripts/
+RUN /src/scripts/setup.sh --package
 COPY . /src
 RUN cd /src && scripts/build.sh release && scripts/package.sh
 

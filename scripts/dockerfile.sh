@@ -1,27 +1,24 @@
 #!/usr/bin/env bash
 # Runs the steps of the Dockerfile without a container engine.
 #   scripts/dockerfile.sh --check        reads them: only what the runner knows, exec forms
-#   scripts/dockerfile.sh --run ROOT...  runs them, stage by stage, each in a Debian 12 root
-#                                        (one ROOT a stage, as debootstrap makes it), then
-#                                        starts the entrypoint's program in the last one
+#   scripts/dockerfile.sh --run ROOT...  runs them as root, stage by stage, each in a Debian 12
+#                                        that scripts/debroot.sh has made (one ROOT a stage)
 . "$(dirname "$0")/lib.sh"
 
-# in_root ROOT COMMAND: with the kernel's file systems there for as long as it runs.
-in_root() {
-    unshare --mount sh -c 'mount --rbind /proc "$1/proc" && mount --rbind /dev "$1/dev" &&
-        exec chroot "$1" /bin/sh -c "$2"' sh "$1" "$2"
-}
-
-# copy_step ROOT ARGS: `COPY . DIR` or `COPY --from=build FILE DEST`.
+# copy_step ROOT ARGS: `COPY . DIR`, `COPY FILE... DIR/` or `COPY --from=build FILE DEST`.
 copy_step() {
-    local root=$1 from=${2#--from=build }
-    local source=${from% *} dest=${from##* }
-    if [ "$from" != "$2" ]; then
-        cp "${roots[0]}$source" "$root$dest"
+    local root=$1 words
+    read -ra words <<<"$2"
+    local dest=$root${words[-1]}
+    unset 'words[-1]'
+    if [ "${words[0]}" = --from=build ]; then
+        cp "${roots[0]}${words[1]}" "$dest"
+    elif [ "${words[0]}" = . ]; then
+        mkdir -p "$dest"
+        git ls-files -z | xargs -0 cp --parents -t "$dest"
     else
-        mkdir -p "$root$dest"
-        git ls-files -z | xargs -0 cp --parents -t "$root$dest"
-        [ -d third_party ] && cp -r third_party "$root$dest/"
+        mkdir -p "$dest"
+        cp -t "$dest" "${words[@]}"
     fi
 }
 
@@ -40,7 +37,8 @@ while IFS= read -r line; do
         stage=$((stage + 1))
         ;;
     RUN)
-        [ "$mode" = --run ] && { echo "RUN $rest"; in_root "${roots[stage]}" "$rest"; }
+        [ "$mode" = --run ] && { echo "RUN $rest"
+            scripts/debroot.sh run "${roots[stage]}" /bin/sh -c "$rest" </dev/null; }
         ;;
     COPY)
         [ "$mode" = --run ] && { echo "COPY $rest"; copy_step "${roots[stage]}" "$rest"; }
@@ -59,6 +57,6 @@ while IFS= read -r line; do
 done <Dockerfile
 [ -n "$entry" ] || { echo "no ENTRYPOINT" >&2; exit 1; }
 if [ "$mode" = --run ]; then
-    in_root "${roots[stage]}" "$entry version"
+    scripts/debroot.sh run "${roots[stage]}" "$entry" version </dev/null
 fi
 echo "$((stage + 1)) stages, entrypoint $entry"

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # Installs what the build and the tests need: Debian packages, and pinned npm packages
 # checked by hash. Idempotent; when nothing is missing it takes well under a second.
-#   scripts/setup.sh          what the build needs
-#   scripts/setup.sh --test   also what the tests need
+#   scripts/setup.sh            what the build needs
+#   scripts/setup.sh --test     also what the tests need
+#   scripts/setup.sh --package  only what the Debian package is made from
 . "$(dirname "$0")/lib.sh"
 
-BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build ccache pkg-config git ca-certificates
+PROGRAM_PACKAGES=(gcc libc6-dev cmake ninja-build pkg-config git ca-certificates
     openssl libuv1-dev liblmdb-dev libsecp256k1-dev libssl-dev libgmp-dev
     libjansson-dev libhttp-parser-dev libwslay-dev libcurl4-openssl-dev libinih-dev
-    zlib1g-dev
-    gcc-riscv64-unknown-elf)
+    zlib1g-dev)
+BUILD_PACKAGES=(ccache gcc-riscv64-unknown-elf)
 TEST_PACKAGES=(zstd clang-14 clang-format-14 libclang-rt-14-dev libcriterion-dev curl
-    util-linux procps qemu-user chromium fonts-dejavu-core systemd bsdutils perl-base dpkg)
+    util-linux procps qemu-user chromium fonts-dejavu-core systemd bsdutils perl-base dpkg
+    binutils debootstrap)
 
 CKZG_VERSION=4.1.0
 CKZG_SHA512=eliOBB2GKoT5Nk4LwN418O8kWfXCwepHj3kd6z0zKrzIdJbry0Y8IDPYzE5Dxw/fs386PGO6zQRqy8LSVtR5tQ==
@@ -21,18 +23,20 @@ SECP_VERSION=5.0.1
 SECP_SHA512=lDFs9AAIaWP9UCdtWrotXWWF9t8PWgQDcxqgAnpM9rMqxb3Oaq2J0thzPVSxBwdJgyQtkU/sYtFtbM1RSt/iYA==
 
 want_test=0
+packages=("${PROGRAM_PACKAGES[@]}" "${BUILD_PACKAGES[@]}")
 for arg in "$@"; do
     case $arg in
-    --test) want_test=1 ;;
+    --test)
+        want_test=1
+        packages+=("${TEST_PACKAGES[@]}")
+        ;;
+    --package) packages=("${PROGRAM_PACKAGES[@]}") ;;
     *)
-        echo "usage: scripts/setup.sh [--test]" >&2
+        echo "usage: scripts/setup.sh [--test | --package]" >&2
         exit 2
         ;;
     esac
 done
-
-packages=("${BUILD_PACKAGES[@]}")
-[ "$want_test" -eq 1 ] && packages+=("${TEST_PACKAGES[@]}")
 
 missing_packages() {
     local have p

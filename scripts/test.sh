@@ -9,8 +9,8 @@
 . scripts/junit.sh
 
 # The order of a whole run. Every name has a function suite_<name> below.
-SUITES=(build clang tidy contracts unit fuzz conformance stf cli life ops abuse rpc clients dev replica
-    web crash asan tsan)
+SUITES=(build clang tidy contracts unit fuzz conformance stf cli life ops package abuse rpc clients dev
+    replica web crash asan tsan)
 full=0
 allow_skip=0
 chosen=()
@@ -292,6 +292,22 @@ suite_life() {
 suite_ops() {
     need release
     tally ops node tests/ops/run.mjs --bin build/metisd
+}
+
+# The Debian package; with --full also installed in a Debian 12 that has nothing, and the
+# Dockerfile's steps.
+suite_package() {
+    need release
+    local why
+    [ -n "$(apt-get indextargets 'Created-By: Packages')" ] || as_root apt-get update -qq
+    tally package node tests/package/run.mjs --build build
+    [ "$full" -eq 1 ] || return 0
+    if why=$(scripts/debroot.sh check); then
+        one "the package is made" scripts/package.sh
+        tally "package and Dockerfile in a new Debian 12" node tests/package/fresh.mjs
+    else
+        skip "package and Dockerfile in a new Debian 12: $why"
+    fi
 }
 
 suite_rpc() {

@@ -1,11 +1,11 @@
 // What operators see: the unix socket and its private methods, `metisd attach`, health and
-// the watchdog, the sequencer's drain, start and stop, TLS and tokens, metrics, the unit, the
-// package, alerts and their runbook.
+// the watchdog, the sequencer's drain, start and stop, TLS and tokens, metrics, the notify
+// socket, alerts and their runbook. The unit is checked with the package (tests/package).
 //   node tests/ops/run.mjs [--bin build/metisd] [--only REGEX]
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
@@ -606,18 +606,6 @@ await check('the notify socket hears READY, WATCHDOG, the blocked stage, RELOADI
   manager.kill()
 })
 
-await check('the unit passes systemd-analyze verify', async () => {
-  const unit = readFileSync(join(top, 'conf/metisd@.service'), 'utf8')
-  for (const line of ['Type=notify', 'WatchdogSec=60', 'ExecReload=/bin/kill -HUP $MAINPID', 'NoNewPrivileges=yes'])
-    assert.ok(unit.split('\n').includes(line), line)
-  const path = join(dir, 'metisd@andromeda.service')
-  writeFileSync(path, unit.replace('ExecStart=/usr/bin/metisd', `ExecStart=${realpathSync(opt.bin)}`)
-    .replace(/^Documentation=.*\n/m, ''))
-  const r = await run('systemd-analyze', ['verify', '--man=no', '--recursive-errors=no', path])
-  assert.equal(r.status, 0, r.stderr)
-  assert.doesNotMatch(r.stderr, /metisd@/)
-})
-
 // ---- alerts, dashboard, runbook ----
 
 await check('alerts and dashboard name metrics that exist; every alert has its section', async () => {
@@ -646,53 +634,6 @@ await check('every option that OPERATE.md names exists', async () => {
   const used = [...text.matchAll(/`((?:node|rpc|db|txpool|log|metrics|accounts)\.[a-z][a-z-]*)\b/g)].map((m) => m[1])
   assert.ok(used.length > 15)
   for (const n of used) assert.ok(names.has(n), n)
-})
-
-// ---- packages ----
-
-await check('the Debian package: contents, dependencies, and what it installs runs', async () => {
-  const build = dirname(realpathSync(opt.bin))
-  const made = await run('cpack', ['-G', 'DEB', '--config', join(build, 'CPackConfig.cmake'), '-B', join(dir, 'deb')], { cwd: build })
-  assert.equal(made.status, 0, made.stdout + made.stderr)
-  const deb = join(dir, 'deb', 'metisd.deb')
-  const list = (await run('dpkg-deb', ['--contents', deb])).stdout
-  for (const path of ['./usr/bin/metisd', './etc/metisd/metisd.conf', './lib/systemd/system/metisd@.service',
-    './usr/share/metisd/conf/andromeda.json', './usr/share/metisd/alerts.yml', './usr/share/metisd/overview.json',
-    './usr/share/bash-completion/completions/metisd', './usr/share/doc/metisd/OPERATE.md', './usr/share/doc/metisd/copyright'])
-    assert.ok(list.includes(` ${path}\n`), `${path}\n${list}`)
-  assert.equal((await run('dpkg-deb', ['--info', deb, 'conffiles'])).stdout, '/etc/metisd/metisd.conf\n')
-  const depends = (await run('dpkg-deb', ['--field', deb, 'Depends'])).stdout.trim().split(', ')
-  // what the program is linked to must be among them
-  const needed = [...(await run('readelf', ['-d', opt.bin])).stdout.matchAll(/NEEDED.*\[(.+)\]/g)].map((m) => m[1])
-  const where = (await run('ldd', [opt.bin])).stdout
-  assert.ok(needed.length > 5)
-  for (const name of needed) {
-    const library = where.split('\n').find((l) => l.trim().startsWith(`${name} =>`))?.match(/=> (\S+)/)[1]
-    if (!library) continue // the loader itself
-    const owner = await run('dpkg', ['-S', realpathSync(library)])
-    if (owner.status === 0) assert.ok(depends.includes(owner.stdout.split(':')[0]), `${library}: ${owner.stdout}`)
-  }
-  const root = join(dir, 'root')
-  execFileSync('dpkg-deb', ['-x', deb, root])
-  const bin = join(root, 'usr/bin/metisd')
-  assert.match((await run(bin, ['version'])).stdout, /^metisd \d/)
-  assert.equal((await run(bin, ['config', 'check', join(root, 'etc/metisd/metisd.conf')])).stdout, 'ok\n')
-  const node = await startMetisd(bin, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0'])
-  assert.equal(await rpc(node.networks[0].http, 'eth_chainId'), '0x109a01')
-  assert.equal(await node.stop(), 0)
-  const completion = join(root, 'usr/share/bash-completion/completions/metisd')
-  const complete = async (...words) => (await run('bash', ['-c',
-    '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _metisd; echo "${COMPREPLY[*]}"', 'bash', completion, ...words])).stdout.trim()
-  assert.equal(await complete('metisd', 'att'), 'attach')
-  assert.equal(await complete('metisd', 'run', '--rpc.tls-c'), '--rpc.tls-cert')
-  assert.equal(await complete('metisd', 'attach', '--ip'), '--ipcpath --ipc')
-  assert.equal(await complete('metisd', 'version', '--rpc'), '')
-})
-
-await check('the Dockerfile has only steps that its runner knows, in exec form', async () => {
-  const r = await run(join(top, 'scripts/dockerfile.sh'), ['--check'], { cwd: top })
-  assert.equal(r.status, 0, r.stderr)
-  assert.equal(r.stdout, '2 stages, entrypoint /usr/bin/metisd\n')
 })
 
 process.exit(count.summary() ? 0 : 1)
