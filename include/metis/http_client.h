@@ -54,6 +54,10 @@ mt_err http_post(struct http_client *c, const char *url, struct buf *body,
                  size_t reply_max, uint64_t timeout_ms, http_done_fn *done, void *ctx,
                  struct mt_diag *diag);
 
+/* The value of the Authorization header that requests carry from now on; NULL: none. Only
+ * while no request is under way. */
+void http_client_authorize(struct http_client *c, const char *value);
+
 /* Whether a text is an http or https URL with a host, and nothing else. */
 bool http_url_ok(const char *url);
 

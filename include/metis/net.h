@@ -147,6 +147,10 @@ mt_err net_listen(struct net_server *s, const struct net_listen_options *opt,
  * one before. Open connections keep theirs. */
 void net_set_tls(struct net_server *s, struct net_tls *t);
 
+/* Appends "Bearer TOKEN" for an Authorization header that such a listener takes within a
+ * minute of now_s (JWT of RFC 7519, HS256, claim "iat"). */
+void net_jwt_bearer(const uint8_t secret[32], uint64_t now_s, struct buf *out);
+
 /* The connection came in through a trusted listener. */
 bool net_trusted(const struct net_server *s, struct net_ref ref);
 

@@ -299,6 +299,31 @@ mt_err http_post(struct http_client *c, const char *url, struct buf *body,
     return MT_OK;
 }
 
+static void add_header(struct curl_slist **list, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*list, line);
+    MT_ASSERT(longer != NULL); /* memory is out */
+    *list = longer;
+}
+
+void http_client_authorize(struct http_client *c, const char *value)
+{
+    MT_ASSERT(c->request_num == 0); /* libcurl reads the list of each */
+    curl_slist_free_all(c->headers);
+    c->headers = NULL;
+    add_header(&c->headers, "Content-Type: application/json");
+    add_header(&c->headers, "Expect:"); /* no 100-continue */
+    if (value == NULL)
+        return;
+    struct buf line;
+    buf_init(&line, HEADER_BYTES_MAX);
+    buf_printf(&line, "Authorization: %s", value);
+    buf_put_u8(&line, 0);
+    MT_ASSERT(buf_ok(&line));
+    add_header(&c->headers, (const char *)line.ptr);
+    buf_fini(&line);
+}
+
 unsigned http_client_len(const struct http_client *c)
 {
     return c->request_num;
@@ -312,18 +337,14 @@ mt_err http_client_new(uv_loop_t *loop, const struct http_client_options *opt,
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return mt_fail(diag, MT_EIO, "libcurl cannot be set up");
     CURLM *multi = curl_multi_init();
-    struct curl_slist *headers =
-        curl_slist_append(NULL, "Content-Type: application/json");
-    if (headers != NULL)
-        headers = curl_slist_append(headers, "Expect:"); /* no 100-continue */
-    MT_ASSERT(multi != NULL && headers != NULL);         /* memory is out */
+    MT_ASSERT(multi != NULL); /* memory is out */
     struct http_client *c = mt_alloc(sizeof *c);
     c->loop = loop;
     c->multi = multi;
-    c->headers = headers;
     c->opt = *opt;
     c->ca_file = opt->ca_file != NULL ? mt_strdup(opt->ca_file) : NULL;
     c->user_agent = opt->user_agent != NULL ? mt_strdup(opt->user_agent) : NULL;
+    http_client_authorize(c, NULL);
     uv_timer_init(loop, &c->timer);
     c->timer.data = c;
     c->handles = 1;

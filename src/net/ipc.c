@@ -53,7 +53,7 @@ static void hand_on(struct conn *c, slice last)
         body = buf_slice(&c->body);
     }
     c->scan = (struct ipc_scan){0};
-    if (!buf_ok(&c->body)) {
+    if (!buf_ok(&c->body) || body.len > s->opt.ws_message_max) {
         conn_close(c);
         return;
     }

@@ -1,6 +1,7 @@
 /* Bearer tokens of the private HTTP listener: JWT (RFC 7519) signed with HMAC-SHA256, as
  * geth's authrpc takes them. Issued within a minute of our clock, "exp" kept when there
- * is one; any other algorithm is refused before anything is computed with it. */
+ * is one; any other algorithm is refused before anything is computed with it. Tokens are
+ * also made here, for a client that has the secret. */
 #include "net_int.h"
 
 #include "metis/codec.h"
@@ -104,4 +105,39 @@ bool jwt_bearer_ok(const uint8_t secret[32], slice value, uint64_t now_s)
            signature_ok(secret, slice_of(token.ptr, (size_t)(two - token.ptr)),
                         signature) &&
            claims_ok(claims, now_s);
+}
+
+static void encode(struct buf *out, slice in)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint32_t acc = 0;
+    unsigned bits = 0;
+    for (size_t i = 0; i < in.len; i++) {
+        acc = acc << 8 | in.ptr[i];
+        for (bits += 8; bits >= 6; bits -= 6)
+            buf_put_u8(out, (uint8_t)digits[acc >> (bits - 6) & 63]);
+    }
+    if (bits > 0)
+        buf_put_u8(out, (uint8_t)digits[acc << (6 - bits) & 63]);
+}
+
+void net_jwt_bearer(const uint8_t secret[32], uint64_t now_s, struct buf *out)
+{
+    static const char head[] = "{\"alg\":\"HS256\",\"typ\":\"JWT\"}";
+    char claims[40];
+    uint8_t mac[32];
+    unsigned len = sizeof mac;
+    size_t n = mt_fmt(claims, sizeof claims, "{\"iat\":%llu}", (unsigned long long)now_s);
+    buf_put_str(out, "Bearer ");
+    size_t from = out->len;
+    encode(out, slice_of(head, sizeof head - 1));
+    buf_put_u8(out, '.');
+    encode(out, slice_of(claims, n));
+    if (!buf_ok(out))
+        return;
+    MT_ASSERT(HMAC(EVP_sha256(), secret, 32, out->ptr + from, out->len - from, mac,
+                   &len) != NULL);
+    buf_put_u8(out, '.');
+    encode(out, slice_of(mac, sizeof mac));
 }

@@ -1,6 +1,6 @@
 /* Private to node: the parts of `metisd attach`.
  *   cmd_attach.c  lines -> requests -> printed results
- *   attach_link.c one request there, one reply back: unix socket or HTTP
+ *   attach_link.c one request there, one reply back: unix socket, HTTP or HTTPS
  *   line_edit.c   a line from a terminal: keys, history, completion */
 #ifndef METIS_NODE_ATTACH_H
 #define METIS_NODE_ATTACH_H
@@ -11,8 +11,14 @@
 
 struct attach_link;
 
-/* target: a path, or http://host[:port][/path]. */
-mt_err attach_open(const char *target, struct attach_link **out, struct mt_diag *diag);
+struct attach_options {
+    const char *target;   /* a path, or http[s]://host[:port][/path] */
+    const char *jwt_file; /* each request carries a token made with its secret, or NULL */
+    const char *ca_file;  /* trusted for https, or NULL: the system's */
+};
+
+mt_err attach_open(const struct attach_options *opt, struct attach_link **out,
+                   struct mt_diag *diag);
 /* reply is one JSON text; it may be another message than the answer (a notification) on a
  * unix socket, whose answer is then fetched with an empty request. */
 mt_err attach_call(struct attach_link *l, slice request, struct buf *reply,

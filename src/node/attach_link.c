@@ -1,25 +1,29 @@
-/* The wire of `metisd attach`. A unix socket stays open and carries a reply a line; over
- * HTTP each call is a connection of its own in HTTP/1.0, whose reply ends with it: an
- * operator's line client has no need to be faster. */
+/* The wire of `metisd attach`. A unix socket stays open and carries a reply a line; HTTP
+ * and HTTPS go through net's client, whose loop turns only while a call is under way. */
 #include "attach.h"
+#include "private.h"
+
+#include "metis/http_client.h"
+#include "metis/net.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <uv.h>
 
 #define REPLY_MAX  (256u << 20)
 #define TIMEOUT_S  120
-#define HOST_MAX   256u
 #define CHUNK_SIZE 65536u
 
 struct attach_link {
     int fd;        /* the unix socket, or -1 */
     struct buf in; /* bytes after the last reply */
-    char host[HOST_MAX];
-    char port[8];
-    char path[1024];
+    bool has_loop, has_secret;
+    uv_loop_t loop;
+    struct http_client *http; /* or NULL */
+    uint8_t secret[32];
+    char url[1024];
 };
 
 static void set_timeouts(int fd)
@@ -102,103 +106,124 @@ static mt_err call_unix(struct attach_link *l, slice request, struct buf *reply,
 
 /* ---- HTTP ---- */
 
-static mt_err parse_url(struct attach_link *l, const char *url, struct mt_diag *diag)
+/* The port of a node when the address has none; https is what a proxy speaks, at 443. */
+static mt_err set_url(struct attach_link *l, const char *text, struct mt_diag *diag)
 {
-    const char *p = url + strlen("http://");
-    size_t host_len = strcspn(p, ":/");
-    if (*p == '[') { /* an IPv6 literal */
-        p++;
-        host_len = strcspn(p, "]");
-    }
-    const char *rest = p + host_len + (p[-1] == '[' && p[host_len] == ']');
-    size_t port_len = *rest == ':' ? strcspn(rest + 1, "/") : 0;
-    if (host_len == 0 || host_len >= sizeof l->host || port_len >= sizeof l->port)
-        return mt_fail(diag, MT_EINVAL, "%.200s: not an address", url);
-    mt_fmt(l->host, sizeof l->host, "%.*s", (int)host_len, p);
-    mt_fmt(l->port, sizeof l->port, "%.*s", port_len > 0 ? (int)port_len : 4,
-           port_len > 0 ? rest + 1 : "8545");
-    rest += *rest == ':' ? port_len + 1 : 0;
-    if (mt_fmt(l->path, sizeof l->path, "%s", *rest == 0 ? "/" : rest) + 1 >=
-        sizeof l->path)
-        return mt_fail(diag, MT_ELIMIT, "%.200s…: too long", url);
+    const char *host = strstr(text, "://") + 3;
+    size_t n = (size_t)(host - text);
+    size_t host_len = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?");
+    if (host_len == 0 || strlen(text) + sizeof ":8545" > sizeof l->url ||
+        !http_url_ok(text))
+        return mt_fail(diag, MT_EINVAL, "%.200s: not an address", text);
+    const char *rest = host + host_len;
+    bool as_is = *rest == ':' || strncmp(text, "https", 5) == 0;
+    mt_fmt(l->url, sizeof l->url, "%.*s%s%s", (int)(n + host_len), text,
+           as_is ? "" : ":8545", rest);
     return MT_OK;
 }
 
-static mt_err dial(const struct attach_link *l, int *out, struct mt_diag *diag)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
-    int fd = -1, r = getaddrinfo(l->host, l->port, &hints, &list);
-    if (r != 0)
-        return mt_fail(diag, MT_EIO, "%s: %s", l->host, gai_strerror(r));
-    for (const struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
-        fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, a->ai_protocol);
-        if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
-            close(fd);
-            fd = -1;
-        }
-    }
-    freeaddrinfo(list);
-    if (fd < 0)
-        return mt_fail(diag, MT_EIO, "%s port %s: %s; is the node running?", l->host,
-                       l->port, strerror(errno));
-    set_timeouts(fd);
-    *out = fd;
-    return MT_OK;
-}
-
-/* Status 200 gives the body; another is an error with what the server says. */
-static mt_err take_reply(struct buf *raw, struct buf *reply, struct mt_diag *diag)
-{
-    static const char end_mark[] = "\r\n\r\n";
-    const uint8_t *end = raw->len == 0 ? NULL : memmem(raw->ptr, raw->len, end_mark, 4);
-    if (raw->len < 12 || memcmp(raw->ptr, "HTTP/1.", 7) != 0 || end == NULL)
-        return mt_fail(diag, MT_EDECODE, "the server does not speak HTTP");
-    size_t head = (size_t)(end - raw->ptr) + 4;
-    if (memcmp(raw->ptr + 9, "200", 3) != 0)
-        return mt_fail(diag, MT_EIO, "HTTP status %.3s: %.*s", (const char *)raw->ptr + 9,
-                       (int)MT_MIN(raw->len - head, 200u), (const char *)raw->ptr + head);
-    buf_put(reply, raw->ptr + head, raw->len - head);
-    return buf_ok(reply) ? MT_OK : mt_fail(diag, MT_ELIMIT, "the reply is too large");
-}
-
-static mt_err call_http(const struct attach_link *l, slice request, struct buf *reply,
+static mt_err open_http(struct attach_link *l, const struct attach_options *opt,
                         struct mt_diag *diag)
 {
-    struct buf raw;
-    size_t got = 1;
-    bool v6 = strchr(l->host, ':') != NULL;
-    int fd = -1;
-    MT_TRY(dial(l, &fd, diag));
-    buf_init(&raw, REPLY_MAX);
-    buf_printf(&raw,
-               "POST %s HTTP/1.0\r\nHost: %s%s%s\r\nContent-Type: application/json\r\n"
-               "Content-Length: %zu\r\n\r\n",
-               l->path, v6 ? "[" : "", l->host, v6 ? "]" : "", request.len);
-    buf_put_slice(&raw, request);
-    mt_err err = send_all(fd, buf_slice(&raw), diag);
-    buf_reset(&raw);
-    while (err == MT_OK && got != 0)
-        err = receive(fd, &raw, &got, diag);
-    if (err == MT_OK)
-        err = take_reply(&raw, reply, diag);
-    buf_fini(&raw);
-    close(fd);
-    return err;
+    struct http_client_options o = {.connections_max = 1,
+                                    .requests_max = 1,
+                                    .connect_timeout_ms = TIMEOUT_S * 1000,
+                                    .ca_file = opt->ca_file};
+    if (opt->ca_file != NULL && access(opt->ca_file, R_OK) != 0)
+        return mt_fail(diag, MT_EIO, "%s: %s", opt->ca_file, strerror(errno));
+    MT_TRY(set_url(l, opt->target, diag));
+    if (opt->jwt_file != NULL) {
+        MT_TRY(private_secret(opt->jwt_file, false, l->secret, diag));
+        l->has_secret = true;
+    }
+    MT_ASSERT(uv_loop_init(&l->loop) == 0);
+    l->has_loop = true;
+    return http_client_new(&l->loop, &o, &l->http, diag);
+}
+
+/* A token is good for a minute: each request has its own. */
+static void authorize(struct attach_link *l)
+{
+    struct buf value;
+    buf_init(&value, 4096);
+    net_jwt_bearer(l->secret, clock_unix_ms() / 1000, &value);
+    buf_put_u8(&value, 0);
+    MT_ASSERT(buf_ok(&value));
+    http_client_authorize(l->http, (const char *)value.ptr);
+    buf_fini(&value);
+}
+
+struct answer {
+    bool over;
+    mt_err err;
+    struct buf *reply;
+    struct mt_diag *diag;
+};
+
+/* Status 200 gives the body; another is an error with what the server says. */
+static void on_answer(void *ctx, const struct http_result *r)
+{
+    struct answer *a = ctx;
+    a->over = true;
+    if (r->err != MT_OK) {
+        a->err = mt_fail(a->diag, r->err, "the node does not answer: %s", r->text);
+    } else if (r->status != 200) {
+        a->err = mt_fail(a->diag, MT_EIO, "HTTP status %u: %.*s", r->status,
+                         (int)MT_MIN(r->body->len, 200u),
+                         r->body->len == 0 ? "" : (const char *)r->body->ptr);
+    } else {
+        buf_put_slice(a->reply, buf_slice(r->body));
+        a->err = buf_ok(a->reply) ? MT_OK
+                                  : mt_fail(a->diag, MT_ELIMIT, "the reply is too large");
+    }
+}
+
+static mt_err call_http(struct attach_link *l, slice request, struct buf *reply,
+                        struct mt_diag *diag)
+{
+    struct answer a = {.reply = reply, .diag = diag};
+    struct buf body;
+    if (l->has_secret)
+        authorize(l);
+    buf_init(&body, request.len + 1);
+    buf_put_slice(&body, request);
+    mt_err err = http_post(l->http, l->url, &body, REPLY_MAX, TIMEOUT_S * 1000, on_answer,
+                           &a, diag);
+    buf_fini(&body);
+    MT_TRY(err);
+    while (!a.over)
+        uv_run(&l->loop, UV_RUN_ONCE);
+    return a.err;
+}
+
+static void close_http(struct attach_link *l)
+{
+    if (!l->has_loop)
+        return;
+    http_client_free(l->http);
+    uv_run(&l->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&l->loop);
 }
 
 /* ---- both ---- */
 
-mt_err attach_open(const char *target, struct attach_link **out, struct mt_diag *diag)
+mt_err attach_open(const struct attach_options *opt, struct attach_link **out,
+                   struct mt_diag *diag)
 {
+    const char *target = opt->target;
+    bool http = strncmp(target, "http://", 7) == 0 || strncmp(target, "https://", 8) == 0;
     struct attach_link *l = mt_alloc(sizeof *l);
     l->fd = -1;
     buf_init(&l->in, REPLY_MAX);
     mt_err err;
-    if (strncmp(target, "http://", 7) == 0)
-        err = parse_url(l, target, diag);
+    if (http)
+        err = open_http(l, opt, diag);
     else if (strstr(target, "://") != NULL)
         err = mt_fail(diag, MT_EUNSUPPORTED,
-                      "%.200s: attach speaks to a unix socket or http://", target);
+                      "%.200s: attach speaks to a unix socket, http:// or https://",
+                      target);
+    else if (opt->jwt_file != NULL)
+        err = mt_fail(diag, MT_EINVAL, "a token is of use for an http or https URL only");
     else
         err = open_unix(l, target, diag);
     if (err == MT_OK)
@@ -211,8 +236,8 @@ mt_err attach_open(const char *target, struct attach_link **out, struct mt_diag 
 mt_err attach_call(struct attach_link *l, slice request, struct buf *reply,
                    struct mt_diag *diag)
 {
-    return l->fd >= 0 ? call_unix(l, request, reply, diag)
-                      : call_http(l, request, reply, diag);
+    return l->http == NULL ? call_unix(l, request, reply, diag)
+                           : call_http(l, request, reply, diag);
 }
 
 void attach_close(struct attach_link *l)
@@ -221,6 +246,8 @@ void attach_close(struct attach_link *l)
         return;
     if (l->fd >= 0)
         close(l->fd);
+    close_http(l);
+    explicit_bzero(l->secret, sizeof l->secret);
     buf_fini(&l->in);
     mt_free(l);
 }

@@ -38,7 +38,7 @@ struct cli {
     X("export", cmd_export, "node db log", 1, 3,                                         \
       "--network G --datadir DIR FILE [FIRST LAST]", "Write blocks as RLP.")             \
     X("attach", cmd_attach, "node rpc attach log", 0, 1,                                 \
-      "[PATH|URL | --ipc PATH | --datadir DIR --network G] [--exec \"CALL; CALL\"]",     \
+      "[PATH | URL [--jwt FILE] | --datadir DIR --network G] [--exec \"CALL; …\"]",      \
       "Speak to a running node: a line is a method and its parameters.")                 \
     X("account", cmd_account, "node accounts log", 1, 2,                                 \
       "new | list | import KEYFILE, --keystore DIR --password FILE",                     \

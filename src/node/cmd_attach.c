@@ -292,6 +292,20 @@ static mt_err run_lines(struct session *s, struct mt_diag *diag)
     return err;
 }
 
+static const char *given_or_null(struct cli *cli, enum opt id)
+{
+    const char *text = config_text(&cli->config, NULL, id);
+    return text[0] == 0 ? NULL : text;
+}
+
+static mt_err open_link(struct cli *cli, const char *target, struct attach_link **out)
+{
+    struct attach_options opt = {.target = target,
+                                 .jwt_file = given_or_null(cli, OPT_attach_jwt),
+                                 .ca_file = given_or_null(cli, OPT_attach_ca)};
+    return attach_open(&opt, out, &cli->diag);
+}
+
 int cmd_attach(struct cli *cli)
 {
     struct session s = {.terminal = isatty(STDOUT_FILENO) != 0};
@@ -299,7 +313,7 @@ int cmd_attach(struct cli *cli)
     const char *exec = config_text(&cli->config, NULL, OPT_attach_exec);
     mt_err err = find_target(cli, &target);
     if (err == MT_OK)
-        err = attach_open(target.s, &s.link, &cli->diag);
+        err = open_link(cli, target.s, &s.link);
     if (err != MT_OK)
         return cli_fail(cli);
     if (exec[0] != 0)

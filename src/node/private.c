@@ -1,6 +1,7 @@
 /* What the HTTP listeners need of files: the certificate of the RPC port, and the shared
  * secret of the private listener, whose requests carry a JWT signed with it. */
 #include "daemon.h"
+#include "private.h"
 
 #include "metis/crypto.h"
 
@@ -77,11 +78,11 @@ static mt_err make_secret(const char *path, uint8_t out[32], struct mt_diag *dia
     return MT_OK;
 }
 
-static mt_err read_secret(const char *path, uint8_t out[32], struct mt_diag *diag)
+mt_err private_secret(const char *path, bool make, uint8_t out[32], struct mt_diag *diag)
 {
     char text[256];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT)
+    if (fd < 0 && errno == ENOENT && make)
         return make_secret(path, out, diag);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
     int saved = errno;
@@ -111,7 +112,7 @@ mt_err private_listen(struct network *net, struct mt_diag *diag)
         return mt_fail(diag, MT_EINVAL, "%s: there is no port %llu", name,
                        (unsigned long long)number);
     net->auth_host = config_text(c, name, OPT_rpc_auth_host);
-    MT_TRY(read_secret(path, secret, diag));
+    MT_TRY(private_secret(path, true, secret, diag));
     struct net_listen_options opt = {.host = net->auth_host,
                                      .port = (uint16_t)number,
                                      .trusted = true,

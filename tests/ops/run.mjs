@@ -7,7 +7,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
-import { request as httpsRequest } from 'node:https'
+import { createServer as createHttpsServer, request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { connect as tlsConnect } from 'node:tls'
@@ -368,10 +368,11 @@ await check('a log that nobody reads does not stop the node', async () => {
 
 // ---- TLS ----
 
-function certificate(name) {
+function certificate(name, also = []) {
   const [cert, key] = [join(dir, `${name}.crt`), join(dir, `${name}.key`)]
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
-    '-nodes', '-days', '2', '-subj', `/CN=${name}`, '-keyout', key, '-out', cert], { stdio: 'ignore' })
+    '-nodes', '-days', '2', '-subj', `/CN=${name}`, '-keyout', key, '-out', cert,
+    ...also.flatMap((n) => ['-addext', `subjectAltName=${n}`])], { stdio: 'ignore' })
   return { cert, key }
 }
 
@@ -500,6 +501,95 @@ await check('the private listener takes valid tokens only', async () => {
     '--rpc.auth-port', '0', '--rpc.jwt-secret', secretFile])
   assert.equal(r.status, 1)
   assert.match(r.stderr, /jwt\.hex: not a secret of 64 hex digits/)
+})
+
+await check('attach over https: trusts what it is told to, and the name must be right', async () => {
+  const [good, other] = [certificate('good', ['IP:127.0.0.1']), certificate('other', ['DNS:example.org'])]
+  const started = (c) => startDev(['--rpc.tls-cert', c.cert, '--rpc.tls-key', c.key])
+  let node = await started(good)
+  const url = node.networks[0].http
+  assert.match(url, /^https:/)
+  let r = await attach([url, '--cacert', good.cert], 'eth_chainId\nno_such\neth_getBlockByNumber 0x0 true\n')
+  assert.equal(r.stdout.split('\n')[0], '"0x109a01"', r.stderr)
+  assert.equal(JSON.parse(r.stdout.split('\n')[1]).number, '0x0')
+  assert.match(r.stderr, /error -32601/)
+  assert.equal(r.status, 1)
+  assert.equal((await attach([url, '--cacert', good.cert, '--exec', 'net_version'])).status, 0)
+  r = await attach([url, '--exec', 'net_version']) // the system does not know it
+  assert.deepEqual([r.status, r.stdout], [1, ''])
+  assert.match(r.stderr, /certificate/)
+  r = await attach([url, '--cacert', other.cert, '--exec', 'net_version'])
+  assert.deepEqual([r.status, r.stdout], [1, ''])
+  r = await attach([url.replace('https:', 'http:'), '--exec', 'net_version'])
+  assert.deepEqual([r.status, r.stdout], [1, ''])
+  r = await attach([url, '--cacert', join(dir, 'none.crt'), '--exec', 'net_version'])
+  assert.match(r.stderr, /none\.crt: No such file/)
+  await node.stop()
+  node = await started(other)
+  r = await attach([node.networks[0].http, '--cacert', other.cert, '--exec', 'net_version'])
+  assert.deepEqual([r.status, r.stdout], [1, ''], 'a certificate for another name')
+  await node.stop()
+  r = await attach([node.networks[0].http, '--cacert', other.cert, '--exec', 'net_version'])
+  assert.equal(r.status, 1)
+  assert.match(r.stderr, /does not answer/)
+  for (const bad of ['ftp://127.0.0.1', 'ws://127.0.0.1:8545', 'https://', 'https:///x', 'http://a b/']) {
+    r = await attach([bad, '--exec', 'net_version'])
+    assert.equal(r.status, 1, bad)
+    assert.match(r.stderr, /attach speaks to|not an address/, bad)
+  }
+})
+
+await check('attach with a token: each request has its own, good or refused', async () => {
+  const secretFile = join(dir, 'attach-jwt.hex')
+  const node = await startDev(['--authrpc.jwtsecret', secretFile, '--authrpc.port', '0'])
+  const { auth } = node.networks[0]
+  let r = await attach([auth, '--jwt', secretFile], 'admin_nodeInfo\nadmin_peers\n')
+  assert.equal(r.status, 0, r.stderr)
+  assert.equal(JSON.parse(r.stdout.split('\n')[0]).network, 'andromeda-dev')
+  assert.equal(r.stdout.split('\n')[1], '[]')
+  r = await attach([auth, '--exec', 'admin_peers'])
+  assert.equal(r.status, 1)
+  assert.match(r.stderr, /HTTP status 401/)
+  const wrong = join(dir, 'wrong.hex')
+  writeFileSync(wrong, 'ab'.repeat(32))
+  r = await attach([auth, '--jwt', wrong, '--exec', 'admin_peers'])
+  assert.deepEqual([r.status, r.stdout], [1, ''])
+  assert.match(r.stderr, /HTTP status 401/)
+  const none = join(dir, 'no-such.hex')
+  r = await attach([auth, '--jwt', none, '--exec', 'admin_peers'])
+  assert.match(r.stderr, /no-such\.hex: No such file/)
+  assert.equal(existsSync(none), false, 'a client makes no secret')
+  writeFileSync(wrong, 'not hex')
+  assert.match((await attach([auth, '--jwt', wrong, '--exec', 'admin_peers'])).stderr, /not a secret of 64 hex digits/)
+  r = await attach([node.networks[0].ipc, '--jwt', secretFile, '--exec', 'admin_peers'])
+  assert.equal(r.status, 1)
+  assert.match(r.stderr, /for an http or https URL only/)
+  await node.stop()
+
+  // over TLS, as behind a proxy: what it sends, checked by another implementation
+  const { cert, key } = certificate('proxy', ['IP:127.0.0.1'])
+  const seen = []
+  const proxy = createHttpsServer({ cert: readFileSync(cert), key: readFileSync(key) }, (req, res) => {
+    let body = ''
+    req.on('data', (d) => (body += d))
+    req.on('end', () => {
+      seen.push(req.headers.authorization)
+      res.end(JSON.stringify({ jsonrpc: '2.0', id: JSON.parse(body).id, result: req.url }))
+    })
+  })
+  await new Promise((done) => proxy.listen(0, '127.0.0.1', done))
+  const url = `https://127.0.0.1:${proxy.address().port}/some/path?a=b`
+  r = await attach([url, '--cacert', cert, '--jwt', secretFile, '--exec', 'a_b; c_d'])
+  proxy.close()
+  assert.equal(r.stdout, '"/some/path?a=b"\n"/some/path?a=b"\n', r.stderr)
+  assert.equal(seen.length, 2)
+  for (const value of seen) {
+    const [head, claims] = value.replace(/^Bearer /, '').split('.').map((p) => Buffer.from(p, 'base64url').toString())
+    assert.deepEqual(JSON.parse(head), { alg: 'HS256', typ: 'JWT' })
+    const { iat } = JSON.parse(claims)
+    assert.ok(Math.abs(iat - Date.now() / 1000) <= 60, `${iat}`)
+    assert.equal(value, `Bearer ${jwt(readFileSync(secretFile, 'utf8').trim(), { iat })}`)
+  }
 })
 
 // ---- metrics ----
