@@ -37,6 +37,8 @@ struct metisdb_options {
     uint64_t undo_blocks;  /* reverse diffs kept; UINT64_MAX: all */
     uint64_t map_size_max; /* bytes of address space, the cap of the file; 0: 1 TiB */
     unsigned readers_max;  /* snapshots and queries at once; 0: 126 */
+    bool preimages; /* of a store made now: keep what hashed keys are made of, from then
+                       on whoever opens it (development networks) */
 };
 
 /* Opens or creates. MT_EBUSY: another process holds it; MT_EVERSION: other format,
@@ -139,6 +141,23 @@ struct metisdb_proof {
 mt_err metisdb_get_proof(struct metisdb_snapshot *s, const address *addr,
                          const hash32 *slots, size_t slot_num, struct arena *arena,
                          struct metisdb_proof *out);
+
+/* ---- walks over hashed keys, in their order (readers' snapshots) ---- */
+
+/* fn says whether to go on; what it is given lasts for its call. from: the first key;
+ * NULL: from the start. O(keys walked), at old blocks also those that only later ones
+ * have. */
+typedef bool metisdb_account_fn(void *ctx, const hash32 *key, const struct account *a);
+mt_err metisdb_each_account(struct metisdb_snapshot *s, const hash32 *from,
+                            metisdb_account_fn *fn, void *ctx);
+/* Of the account with this hashed address. */
+typedef bool metisdb_slot_fn(void *ctx, const hash32 *key, u256 value);
+mt_err metisdb_each_slot(struct metisdb_snapshot *s, const hash32 *addr_hash,
+                         const hash32 *from, metisdb_slot_fn *fn, void *ctx);
+
+/* What a hashed key is the hash of: an address (20 bytes) or a slot (32), borrowed until
+ * the snapshot closes. MT_ENOTFOUND: not recorded, see metisdb_options.preimages. */
+mt_err metisdb_preimage(struct metisdb_snapshot *s, const hash32 *key, slice *out);
 
 /* One trie node by its place, for witnesses: addr_hash is keccak of the address whose
  * storage trie it is in, NULL for the account trie; path: nibbles from that trie's root,
@@ -302,7 +321,7 @@ struct metisdb_stat {
     unsigned readers_open;          /* with a snapshot now */
     uint64_t oldest_reader_commits; /* commits since the oldest of their snapshots */
     uint64_t undo_from;             /* oldest block whose state can be read */
-    struct metisdb_table_stat tables[24];
+    struct metisdb_table_stat tables[24]; /* in the order of docs/FORMAT.md */
     size_t table_num;
     bool has_head[METISDB_HEAD_COUNT]; /* the stored ones: all but durable */
     struct block_id heads[METISDB_HEAD_COUNT];

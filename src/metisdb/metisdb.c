@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -26,6 +27,7 @@
 #define DEFAULT_READERS   126
 #define DEFAULT_MAP_BYTES (1ull << 40)
 #define PEEK_MAP_BYTES    (1ull << 36)
+#define TABLE_NONE        UINT_MAX
 #define FORMAT_OLDEST     1 /* read, and brought forward by metisdb_logs_rebuild */
 
 static const char *const table_names[] = {
@@ -151,6 +153,23 @@ static mt_err identity_write(struct metisdb *db, MDB_txn *txn, struct mt_diag *d
     return lmdb_err(mdb_put(txn, db->dbi[TABLE_META], &key, &val, 0), "identity", diag);
 }
 
+/* Whether preimages are kept is decided when the store is made, so that none is missing
+ * whoever writes to it later. */
+static mt_err preimages_mark(struct metisdb *db, MDB_txn *txn, struct mt_diag *diag)
+{
+    static const uint8_t on = 1;
+    MDB_val key = val_of("preimages", 9), val = val_of(&on, 1);
+    if (!db->opt.preimages)
+        return MT_OK;
+    return lmdb_err(mdb_put(txn, db->dbi[TABLE_META], &key, &val, 0), "preimages", diag);
+}
+
+static bool preimages_marked(struct metisdb *db, MDB_txn *txn)
+{
+    MDB_val key = val_of("preimages", 9), val;
+    return mdb_get(txn, db->dbi[TABLE_META], &key, &val) == 0;
+}
+
 static mt_err identity_check(struct metisdb *db, MDB_txn *txn, struct mt_diag *diag)
 {
     const struct metisdb_options *o = &db->opt;
@@ -158,8 +177,10 @@ static mt_err identity_check(struct metisdb *db, MDB_txn *txn, struct mt_diag *d
     mt_err err = identity_read(txn, db->dbi[TABLE_META], &id);
     if (err == MT_ENOTFOUND && o->network == NULL)
         return mt_fail(diag, err, "%s: no database", o->path);
-    if (err == MT_ENOTFOUND)
+    if (err == MT_ENOTFOUND) {
+        MT_TRY(preimages_mark(db, txn, diag));
         return identity_write(db, txn, diag);
+    }
     if (err == MT_EVERSION)
         return mt_fail(diag, err,
                        "%s: format version %u, this program reads %u: use the program "
@@ -478,6 +499,7 @@ static mt_err load(struct metisdb *db, struct mt_diag *diag)
         mdb_txn_abort(txn);
         return err;
     }
+    db->preimages = preimages_marked(db, txn);
     err = state_meta_read(db, txn, &state);
     if (err == MT_OK) {
         atomic_store(&db->version, state.version);
@@ -646,6 +668,8 @@ static mt_err stat_env(MDB_env *env, MDB_txn *txn, const MDB_dbi *dbi,
     out->readers = info.me_numreaders;
     stat_readers(env, info.me_last_txnid, out);
     for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        if (dbi[i] == TABLE_NONE)
+            continue;
         struct metisdb_table_stat *t = &out->tables[out->table_num++];
         MT_TRY(lmdb_err(mdb_stat(txn, dbi[i], &st), "stat", NULL));
         mt_fmt(t->name, sizeof(t->name), "%s", table_names[i]);
@@ -724,8 +748,14 @@ mt_err metisdb_peek_stat(const char *path, struct metisdb_stat *out, struct mt_d
     struct metisdb_stat s = {0};
     MT_TRY(peek_open(path, &env, &txn, diag));
     mt_err err = MT_OK;
-    for (unsigned i = 0; i < TABLE_COUNT && err == MT_OK; i++)
+    for (unsigned i = 0; i < TABLE_COUNT && err == MT_OK; i++) {
         err = lmdb_err(mdb_dbi_open(txn, table_names[i], 0, &dbi[i]), "open", diag);
+        if (err == MT_ENOTFOUND &&
+            i > TABLE_META) { /* from before there was such a one */
+            dbi[i] = TABLE_NONE;
+            err = MT_OK;
+        }
+    }
     if (err == MT_OK)
         err = stat_env(env, txn, dbi, &s);
     mdb_txn_abort(txn);

@@ -108,9 +108,10 @@ static mt_err leave(struct metisdb_batch *b, enum table table, slice key,
     return MT_OK;
 }
 
-/* Sets or (empty value) removes one key of a table with history. */
+/* Sets or (empty value) removes one key of a table with history; *added: there was
+ * none. */
 static mt_err write_key(struct metisdb_batch *b, enum table table, slice key, slice value,
-                        bool *changed)
+                        bool *changed, bool *added)
 {
     MDB_cursor *c = batch_cursor(b, table);
     MDB_val k = val_of(key.ptr, key.len), old;
@@ -120,6 +121,7 @@ static mt_err write_key(struct metisdb_batch *b, enum table table, slice key, sl
     if (rc != 0 && rc != MDB_NOTFOUND)
         return lmdb_err(rc, "get", NULL);
     bool had = rc == 0;
+    *added = !had && value.len > 0;
     *changed = had ? !slice_eq(slice_of(old.mv_data, old.mv_size), value) : value.len > 0;
     if (!*changed)
         return MT_OK;
@@ -131,6 +133,18 @@ static mt_err write_key(struct metisdb_batch *b, enum table table, slice key, sl
     MDB_val v = val_of(value.ptr, value.len);
     k = val_of(key.ptr, key.len);
     return lmdb_err(mdb_cursor_put(c, &k, &v, 0), "put", NULL);
+}
+
+/* What a new key is the hash of, in a store that keeps this. A key that is there has its
+ * preimage: it came when the key did, and is never removed. */
+static mt_err put_preimage(struct metisdb_batch *b, const hash32 *key, const void *ptr,
+                           size_t len)
+{
+    if (!b->db->preimages)
+        return MT_OK;
+    MDB_val k = val_of(key->b, 32), v = val_of(ptr, len);
+    int rc = mdb_put(b->txn, b->db->dbi[TABLE_PREIMAGES], &k, &v, MDB_NOOVERWRITE);
+    return rc == MDB_KEYEXIST ? MT_OK : lmdb_err(rc, "preimage", NULL);
 }
 
 /* Removes every key of a table that begins with prefix. */
@@ -168,11 +182,11 @@ static mt_err node_emit(void *ctx, const uint8_t *path, size_t path_len, slice r
 {
     const struct node_sink *sink = ctx;
     uint8_t key[METISDB_KEY_MAX];
-    bool changed;
+    bool changed, added;
     size_t len = node_key(key, sink->addr, path, path_len);
     return write_key(sink->b,
                      sink->addr == NULL ? TABLE_ACCOUNT_NODES : TABLE_STORAGE_NODES,
-                     slice_of(key, len), rlp, &changed);
+                     slice_of(key, len), rlp, &changed, &added);
 }
 
 /* The account's slots into table and trie; *root from the old root to the new one. */
@@ -190,11 +204,13 @@ static mt_err apply_slots(struct metisdb_batch *b, const struct hashed_account *
         uint8_t be[32], rlp[33];
         u256 value = acc->slots[i].slot->value;
         unsigned len = u256_bytes(value);
-        bool changed;
+        bool changed, added;
         key.slot = acc->slots[i].key;
         u256_store_be(value, be);
         MT_TRY(write_key(b, TABLE_STORAGE, slice_of(&key, sizeof(key)),
-                         slice_of(be + 32 - len, len), &changed));
+                         slice_of(be + 32 - len, len), &changed, &added));
+        if (added)
+            MT_TRY(put_preimage(b, &key.slot, acc->slots[i].slot->slot.b, 32));
         if (!changed)
             continue;
         MT_TRY(len == 0 ? trie_del(t, &key.slot)
@@ -227,7 +243,7 @@ static mt_err apply_account(struct metisdb_batch *b, const struct hashed_account
                             struct trie *t)
 {
     const struct account_change *c = acc->change;
-    bool deleted = (c->flags & CHANGE_DELETED) != 0, changed;
+    bool deleted = (c->flags & CHANGE_DELETED) != 0, changed, added;
     uint8_t packed[ACCOUNT_PACKED_MAX], rlp[TRIE_ACCOUNT_MAX];
     slice key = slice_of(acc->key.b, 32);
     struct account a;
@@ -239,7 +255,7 @@ static mt_err apply_account(struct metisdb_batch *b, const struct hashed_account
         a.storage_root = KECCAK_RLP_EMPTY;
     }
     if (deleted) {
-        MT_TRY(write_key(b, TABLE_ACCOUNTS, key, (slice){NULL, 0}, &changed));
+        MT_TRY(write_key(b, TABLE_ACCOUNTS, key, (slice){NULL, 0}, &changed, &added));
         return changed ? trie_del(t, &acc->key) : MT_OK;
     }
     if (c->slot_num > 0)
@@ -249,7 +265,9 @@ static mt_err apply_account(struct metisdb_batch *b, const struct hashed_account
     a.code_hash = c->code_hash;
     MT_TRY(put_code(b, c));
     MT_TRY(write_key(b, TABLE_ACCOUNTS, key, slice_of(packed, account_pack(&a, packed)),
-                     &changed));
+                     &changed, &added));
+    if (added)
+        MT_TRY(put_preimage(b, &acc->key, c->addr.b, 20));
     return changed ? trie_put(t, &acc->key, trie_account_encode(&a, rlp)) : MT_OK;
 }
 

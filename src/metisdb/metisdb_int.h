@@ -23,7 +23,8 @@
     X(TXS, "transactions")                                                               \
     X(LOGS, "logs")                                                                      \
     X(HEADS, "heads")                                                                    \
-    X(META, "meta")
+    X(META, "meta")                                                                      \
+    X(PREIMAGES, "preimages")
 enum table {
 #define METISDB_TABLE_ENUM(id, name) TABLE_##id,
     METISDB_TABLES(METISDB_TABLE_ENUM)
@@ -96,6 +97,7 @@ struct metisdb {
     _Atomic bool writing;
     _Atomic bool logs_stale; /* see metisdb_logs_stale */
     _Atomic bool broken;     /* a commit or fsync failed: no more writes */
+    bool preimages;          /* recorded; decided when the store was made */
     _Atomic uint64_t version;
     _Atomic uint64_t durable_seq; /* odd while durable is written */
     _Atomic uint64_t durable[5];  /* number, hash */

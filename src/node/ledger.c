@@ -30,7 +30,7 @@ mt_err ledger_load(const char *word, struct ledger *l, struct mt_diag *diag)
 }
 
 static void db_options(const struct config *c, const struct ledger *l,
-                       struct metisdb_options *out)
+                       const struct ledger_hooks *hooks, struct metisdb_options *out)
 {
     *out = (struct metisdb_options){
         .path = l->dir.s,
@@ -42,6 +42,7 @@ static void db_options(const struct config *c, const struct ledger *l,
         .undo_blocks = config_num(c, l->name, OPT_db_history),
         .map_size_max = config_num(c, l->name, OPT_db_size_max),
         .readers_max = (unsigned)config_num(c, l->name, OPT_db_readers_max),
+        .preimages = hooks != NULL && hooks->preimages,
     };
 }
 
@@ -76,7 +77,7 @@ mt_err ledger_open(const struct config *c, const char *datadir,
     struct metisdb_options opt;
     MT_TRY(files_join(datadir, l->name, &l->dir, diag));
     MT_TRY(files_make_dir(l->dir.s, diag));
-    db_options(c, l, &opt);
+    db_options(c, l, hooks, &opt);
     mt_err err = metisdb_open(&opt, &l->db, diag);
     if (err == MT_OK)
         err = open_chain(c, hooks, l, diag);

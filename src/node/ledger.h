@@ -24,6 +24,7 @@ struct ledger_hooks {
     void (*on_update)(void *ctx, struct chain_update *update);
     void *ctx;
     const struct vm_tracer *tracer; /* NULL: none */
+    bool preimages;                 /* see metisdb_options */
 };
 
 /* Reads the genesis file of a --network word; everything else stays closed. */

@@ -369,8 +369,8 @@ mt_err network_open(struct network *net, const char *word, struct mt_diag *diag)
                            net->ledger.name);
     }
     MT_TRY(metrics_network(net->ledger.name, &net->metric));
-    struct ledger_hooks hooks = {n->workers, net->metric, on_update, net,
-                                 n->dev ? rpc_console() : NULL};
+    struct ledger_hooks hooks = {
+        n->workers, net->metric, on_update, net, n->dev ? rpc_console() : NULL, n->dev};
     MT_TRY(ledger_open(n->config, n->datadir, &hooks, &net->ledger, diag));
     net->view = chain_view(net->ledger.chain);
     if (option(net, OPT_db_sync) == METISDB_SYNC_INTERVAL)

@@ -148,6 +148,76 @@ static void check_account(struct metisdb_snapshot *s, const struct model_account
     cr_assert(u256_eq(want[MODEL_SLOTS].account.balance, m->balance));
 }
 
+/* ---- walks ---- */
+
+/* Every key comes once, in order, and is the hash of what its preimage says. */
+struct walked {
+    struct metisdb_snapshot *s;
+    const struct model *m;
+    size_t at; /* the account whose slots are walked */
+    hash32 last;
+    size_t num, stop_at;
+};
+
+static slice walked_key(struct walked *w, const hash32 *key)
+{
+    slice pre;
+    cr_assert(w->num == 0 || hash32_cmp(&w->last, key) < 0);
+    w->last = *key;
+    w->num++;
+    OK(metisdb_preimage(w->s, key, &pre));
+    hash32 hash = keccak256(pre.ptr, pre.len);
+    cr_assert_hash(hash, *key);
+    return pre;
+}
+
+static bool on_slot(void *ctx, const hash32 *key, u256 value)
+{
+    struct walked *w = ctx;
+    slice slot = walked_key(w, key);
+    cr_assert_eq(slot.len, 32);
+    cr_assert(u256_eq(value, w->m->acc[w->at].slots[slot.ptr[31] / 3]));
+    return w->num != w->stop_at;
+}
+
+static bool on_account(void *ctx, const hash32 *key, const struct account *a)
+{
+    struct walked *w = ctx;
+    slice addr = walked_key(w, key);
+    cr_assert_eq(addr.len, 20);
+    size_t at = addr.ptr[19];
+    const struct model_account *m = &w->m->acc[at];
+    cr_assert(m->exists && a->nonce == m->nonce && u256_eq(a->balance, m->balance));
+    struct walked slots = {.s = w->s, .m = w->m, .at = at};
+    OK(metisdb_each_slot(w->s, key, NULL, on_slot, &slots));
+    size_t want = 0;
+    for (size_t i = 0; i < MODEL_SLOTS; i++)
+        want += !u256_is_zero(m->slots[i]);
+    cr_assert_eq(slots.num, want);
+    return w->num != w->stop_at;
+}
+
+static void check_walks(struct history *h, struct metisdb_snapshot *s, uint64_t number)
+{
+    struct walked w = {.s = s, .m = &h->model[number]};
+    size_t want = 0;
+    for (size_t i = 0; i < MODEL_ADDRS; i++)
+        want += h->model[number].acc[i].exists;
+    OK(metisdb_each_account(s, NULL, on_account, &w));
+    cr_assert_eq(w.num, want);
+    if (want < 2)
+        return;
+    /* From the last key on there is one; and it ends where it is told to. */
+    hash32 last = w.last;
+    w.num = 0;
+    OK(metisdb_each_account(s, &last, on_account, &w));
+    cr_assert_eq(w.num, 1);
+    w.num = 0;
+    w.stop_at = 2;
+    OK(metisdb_each_account(s, NULL, on_account, &w));
+    cr_assert_eq(w.num, 2);
+}
+
 static void check_number(struct history *h, uint64_t number, uint64_t as)
 {
     struct metisdb_snapshot *s;
@@ -157,6 +227,7 @@ static void check_number(struct history *h, uint64_t number, uint64_t as)
         check_account(s, &h->model[number].acc[i], i);
     for (unsigned i = 0; i < 4; i++)
         check_proof(h, s, number);
+    check_walks(h, s, number);
     metisdb_snapshot_close(s);
 }
 
@@ -185,6 +256,7 @@ static void start(struct history *h, uint64_t undo_blocks)
     h->dir = test_dir();
     h->opt = test_options(&h->dir);
     h->opt.undo_blocks = undo_blocks;
+    h->opt.preimages = true;
     h->db = test_open(&h->opt);
     OK(metisdb_begin(h->db, &b, NULL));
     apply_random(h, b, 0, &h->model[0]);
@@ -213,6 +285,7 @@ Test(metisdb_state, random_histories)
             patch(h);
         } else if (kind == 1) {
             metisdb_close(h->db);
+            h->opt.preimages = rnd(&h->rng) % 2; /* the store remembers what it was */
             h->db = test_open(&h->opt);
         } else {
             OK(metisdb_begin(h->db, &b, NULL));
@@ -235,6 +308,34 @@ Test(metisdb_state, random_histories)
         check_number(h, h->head, METISDB_LATEST);
     }
     finish(h);
+}
+
+/* A store that was made without preimages has none, whatever is asked for later. */
+Test(metisdb_state, no_preimages_unless_from_the_start)
+{
+    struct test_dir dir = test_dir();
+    struct metisdb_options opt = test_options(&dir);
+    for (unsigned round = 0; round < 2; round++) {
+        struct account_change a = {.addr = model_addr(round), .nonce = 1};
+        struct state_delta d = {&a, 1};
+        struct metisdb_batch *b;
+        struct metisdb_snapshot *s;
+        hash32 root, key = keccak256(a.addr.b, 20);
+        slice pre;
+        a.code_hash = KECCAK_EMPTY;
+        opt.preimages = round == 1;
+        struct metisdb *db = test_open(&opt);
+        OK(metisdb_begin(db, &b, NULL));
+        OK(metisdb_apply(b, round, &d, &root));
+        OK(test_put(b, test_id(round, 0), round == 0 ? (hash32){{0}} : test_id(0, 0).hash,
+                    true));
+        OK(metisdb_commit(b));
+        OK(metisdb_snapshot_open(db, METISDB_LATEST, &s, NULL));
+        cr_assert_eq(metisdb_preimage(s, &key, &pre), MT_ENOTFOUND);
+        metisdb_snapshot_close(s);
+        metisdb_close(db);
+    }
+    test_dir_remove(&dir);
 }
 
 /* With few kept diffs: what is kept is right, what is not says so, nothing piles up. */
