@@ -318,6 +318,7 @@ suite_rpc() {
     tally "methods" node tests/rpc/methods.mjs --bin build/metisd
     tally "what Otterscan asks" node tests/rpc/ots.mjs --bin build/metisd
     tally "dev methods" node tests/rpc/dev.mjs --bin build/metisd
+    tally "state dumps" node tests/rpc/dump.mjs --bin build/metisd
     fixtures rpc || return 0
     tally "rpc cases" node tests/rpc/run.mjs --bin build/metisd "$dir/rpc/tests"
 }

@@ -3,9 +3,6 @@
  * answer, so that a client sees what it was told. */
 #include "dev_int.h"
 
-#define MINE_MAX 10000u
-#define TIME_MAX (UINT32_MAX * (uint64_t)1000) /* in seconds: far, and no overflow */
-
 struct dev *dev_new(struct rpc *r)
 {
     static const char *const names[] = {"evm_snapshot", "hardhat_mine", "anvil_mine"};
@@ -64,6 +61,7 @@ enum change_kind {
     CHANGE_NONCE_OF,
     CHANGE_CODE_OF,
     CHANGE_SLOT_OF,
+    OTHER_WORK,
     REWIND
 };
 
@@ -80,6 +78,7 @@ struct dev_job {
     size_t code_len;
     uint64_t number, state_version;
     enum cs_mode mode; /* of the sequencer, to go back to after a rewind */
+    dev_work *work;
     rpc_handler *then;
     mt_err err;
     struct mt_diag diag;
@@ -165,6 +164,8 @@ static void dev_run(struct exec_job *job, struct chain *chain)
     struct rpc *r = j->c->rpc;
     if (j->kind == REWIND)
         j->err = chain_rewind(chain, j->number, j->state_version, &j->diag);
+    else if (j->kind == OTHER_WORK)
+        j->err = j->work(j->c, chain, &j->diag);
     else
         j->err = change_account(j, chain);
     j->task.run = dev_back;
@@ -289,6 +290,14 @@ enum call_status dev_rewind(struct call *c, uint64_t number, uint64_t version,
     return st;
 }
 
+enum call_status dev_on_executor(struct call *c, dev_work *work, rpc_handler *then)
+{
+    struct dev_job *j = job_new(c, OTHER_WORK);
+    j->work = work;
+    j->then = then;
+    return job_post(j);
+}
+
 /* ---- snapshots ---- */
 
 enum call_status m_dev_snapshot(struct call *c)
@@ -337,20 +346,20 @@ enum call_status m_dev_revert(struct call *c)
 
 /* ---- mining ---- */
 
-enum mine_answer { ANSWER_OK, ANSWER_ZERO, ANSWER_BLOCKS };
-
 struct mining {
     struct call *c;
-    uint64_t left, step;
-    enum mine_answer answer; /* evm_mine's is "0x0" */
+    struct dev_mining how;
+    uint64_t left;
 };
 
 static void mine_end(struct mining *m)
 {
     struct call *c = m->c;
-    if (!c->failed && m->answer == ANSWER_ZERO)
+    if (!c->failed && m->how.answer == ANSWER_ZERO)
         json_str(&c->out, "0x0");
-    else if (!c->failed && m->answer == ANSWER_BLOCKS)
+    else if (!c->failed && m->how.answer == ANSWER_TRUE)
+        json_bool(&c->out, true);
+    else if (!c->failed && m->how.answer == ANSWER_BLOCKS)
         json_arr_end(&c->out);
     else if (!c->failed)
         dev_ok(c);
@@ -358,49 +367,67 @@ static void mine_end(struct mining *m)
     call_finish(c);
 }
 
+static void mine_next(struct mining *m, uint64_t timestamp);
+
 static void mined(void *ctx, mt_err err, const struct mt_diag *diag,
                   struct chain_block *block)
 {
     struct mining *m = ctx;
     struct call *c = m->c;
-    if (err == MT_OK && m->answer == ANSWER_BLOCKS)
+    if (err == MT_OK && m->how.answer == ANSWER_BLOCKS)
         wire_block(&c->out, block, true);
     if (err != MT_OK) {
         call_error(c, err, diag);
     } else if (--m->left > 0 && !c->rpc->stopping) {
-        uint64_t timestamp = block->block.header.timestamp + m->step;
-        err = sequencer_mine(c->rpc->opt.sequencer, timestamp, mined, m);
-        if (err == MT_OK)
-            return;
-        call_error(c, err, NULL);
+        mine_next(m, block->block.header.timestamp + m->how.step);
+        return;
     }
     mine_end(m);
+}
+
+static void mine_next(struct mining *m, uint64_t timestamp)
+{
+    struct call *c = m->c;
+    if (m->left == 1 && m->how.has_last) {
+        struct sequencer_dev *dev = sequencer_dev(c->rpc->opt.sequencer);
+        dev->has_next_base_fee = true;
+        dev->next_base_fee = m->how.last_base_fee;
+        dev->has_next_prev_randao = true;
+        dev->next_prev_randao = m->how.last_randao;
+    }
+    mt_err err = sequencer_mine(c->rpc->opt.sequencer, timestamp, mined, m);
+    if (err == MT_OK)
+        return;
+    call_error(c, err, NULL);
+    mine_end(m);
+}
+
+enum call_status dev_mine(struct call *c, const struct dev_mining *how)
+{
+    struct mining *m = mt_alloc(sizeof(*m));
+    *m = (struct mining){.c = c, .how = *how, .left = how->num};
+    if (how->answer == ANSWER_BLOCKS)
+        json_arr(&c->out);
+    if (how->num == 0)
+        mine_end(m);
+    else
+        mine_next(m, how->timestamp);
+    return CALL_LATER;
 }
 
 static enum call_status mine(struct call *c, uint64_t num, uint64_t step,
                              uint64_t timestamp, enum mine_answer answer)
 {
+    struct dev_mining how = {
+        .num = num, .step = step, .timestamp = timestamp, .answer = answer};
     if (!dev_can_build(c))
         return CALL_DONE;
     if (num > MINE_MAX)
         return call_fail(c, RPC_LIMIT, "at most %u blocks at once", MINE_MAX);
-    if (timestamp > TIME_MAX || step > UINT32_MAX)
+    if (timestamp > DEV_TIME_MAX || step > UINT32_MAX)
         return call_fail(c, RPC_PARAMS, "invalid argument: too far");
-    struct mining *m = mt_alloc(sizeof(*m));
-    *m = (struct mining){.c = c, .left = num, .step = step, .answer = answer};
-    if (answer == ANSWER_BLOCKS)
-        json_arr(&c->out);
     call_later(c);
-    if (num == 0) {
-        mine_end(m);
-        return CALL_LATER;
-    }
-    mt_err err = sequencer_mine(c->rpc->opt.sequencer, timestamp, mined, m);
-    if (err == MT_OK)
-        return CALL_LATER;
-    c->rpc->later_num--;
-    mt_free(m);
-    return call_error(c, err, NULL);
+    return dev_mine(c, &how);
 }
 
 static enum call_status mine_as_asked(struct call *c, enum mine_answer answer)
@@ -510,7 +537,7 @@ enum call_status m_dev_set_time(struct call *c)
     uint64_t t;
     if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &t))
         return CALL_DONE;
-    if (t > TIME_MAX)
+    if (t > DEV_TIME_MAX)
         return call_fail(c, RPC_PARAMS, "invalid argument 0: too far");
     uint64_t t_ms = t > UINT32_MAX ? t : t * 1000; /* tools send both units */
     struct sequencer_dev *dev = sequencer_dev(c->rpc->opt.sequencer);
@@ -525,7 +552,7 @@ enum call_status m_dev_next_time(struct call *c)
     uint64_t t, head = c->view->head->block.header.timestamp;
     if (!dev_can_build(c) || !args_num(c, 1, 1) || !arg_number(c, 0, &t))
         return CALL_DONE;
-    if (t > TIME_MAX)
+    if (t > DEV_TIME_MAX)
         return call_fail(c, RPC_PARAMS, "invalid argument 0: too far");
     bool equal = sequencer_config(c->rpc->opt.sequencer)->equal_time;
     if (t < head || (t == head && !equal))

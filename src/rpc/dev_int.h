@@ -2,6 +2,8 @@
  *   dev.c        state by decree, snapshots, mining, time, impersonation
  *   dev_chain.c  back to earlier blocks: reset, rollback, reorg
  *   dev_node.c   the pool, switches, what the node says of itself
+ *   dev_dump.c   the whole state as a file of anvil's
+ *   dev_load.c   such a file into the state          dev_gzip.c   its compression
  *   console.c    console.log */
 #ifndef METIS_RPC_DEV_INT_H
 #define METIS_RPC_DEV_INT_H
@@ -10,6 +12,8 @@
 
 #define SNAPSHOTS_MAX   1024u
 #define IMPERSONATE_MAX 256u
+#define MINE_MAX        10000u
+#define DEV_TIME_MAX    (UINT32_MAX * (uint64_t)1000) /* seconds: far, and no overflow */
 
 struct dev_snapshot {
     uint64_t id;
@@ -40,6 +44,36 @@ enum call_status dev_ok(struct call *c);
  * `then` ends the call like a handler (NULL: dev_ok). */
 enum call_status dev_rewind(struct call *c, uint64_t number, uint64_t version,
                             rpc_handler *then);
+
+/* Other work on the executor; then, on the loop, `then` ends the call like a handler. */
+typedef mt_err dev_work(struct call *c, struct chain *chain, struct mt_diag *diag);
+enum call_status dev_on_executor(struct call *c, dev_work *work, rpc_handler *then);
+
+/* Blocks built one after the other. */
+enum mine_answer { ANSWER_OK, ANSWER_TRUE, ANSWER_ZERO, ANSWER_BLOCKS };
+struct dev_mining {
+    uint64_t num;
+    uint64_t timestamp; /* of the first; 0: the clock's */
+    uint64_t step;      /* seconds from one to the next */
+    enum mine_answer answer;
+    bool has_last; /* fields of the last one */
+    u256 last_base_fee;
+    hash32 last_randao;
+};
+/* For a call that waits already (call_later); ends it. CALL_LATER. */
+enum call_status dev_mine(struct call *c, const struct dev_mining *how);
+
+/* ---- dev_gzip.c ---- */
+
+/* What is put comes out compressed, as hex digits appended to out; its cap is the end of
+ * it. free appends the rest. */
+struct gzip_hex;
+struct gzip_hex *gzip_hex_new(struct buf *out);
+void gzip_hex_put(struct gzip_hex *g, slice text);
+void gzip_hex_free(struct gzip_hex *g);
+bool gzip_is(slice in);
+/* MT_ELIMIT: more than out may hold; MT_EDECODE. */
+mt_err gunzip(slice in, struct buf *out);
 
 /* Mode and period of the sequencer. */
 void dev_configure(struct call *c, enum cs_mode mode, uint64_t period_ms);

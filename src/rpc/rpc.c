@@ -332,6 +332,9 @@ void rpc_write_docs(struct buf *out)
                "| blocks of eth_getLogs | %llu | -32005, data: the range that works |\n"
                "| logs of eth_getLogs | %zu | -32005, data: the range that works |\n"
                "| addresses, or topics at a position | %zu | -32602 |\n"
+               "| a state dump that is loaded, unpacked | a quarter of rpc.job_memory; "
+               "its accounts, parsed: half | -32005 |\n"
+               "| blocks built up to a dump's head | 10000 | -32005 |\n"
                "| subscriptions of a connection | %u | -32005 |\n"
                "| filters | %u, idle %llu ms | -32005 |\n",
                d.body_max, d.batch_max, d.reply_max, d.readers_max, d.trees_max,
