@@ -321,6 +321,7 @@ suite_rpc() {
     tally "state dumps" node tests/rpc/dump.mjs --bin build/metisd
     fixtures rpc || return 0
     tally "rpc cases" node tests/rpc/run.mjs --bin build/metisd "$dir/rpc/tests"
+    tally "ranges, bad blocks, many calls" node tests/rpc/debug.mjs --bin build/metisd "$dir/rpc/tests"
 }
 
 suite_abuse() {

@@ -195,6 +195,18 @@ mt_err metisdb_block_by_number(struct metisdb *db, uint64_t number, struct arena
                                struct block_record *out);
 mt_err metisdb_canonical_hash(struct metisdb *db, uint64_t number, hash32 *out);
 
+/* ---- blocks that were refused ---- */
+
+#define METISDB_BAD_MAX 10u /* the newest are kept */
+
+struct metisdb_bad {
+    hash32 hash;
+    slice rlp, reason; /* of the reason at most 65,535 bytes */
+};
+/* i 0: the newest; slices are copies in arena. Any thread. MT_ENOTFOUND. */
+mt_err metisdb_bad_block(struct metisdb *db, size_t i, struct arena *arena,
+                         struct metisdb_bad *out);
+
 struct tx_location {
     uint64_t number; /* canonical block */
     uint32_t idx;
@@ -267,6 +279,9 @@ struct metisdb_block_index {
 };
 mt_err metisdb_put_block(struct metisdb_batch *b, const struct block_record *rec,
                          const struct metisdb_block_index *idx, bool canonical);
+
+/* Remembers a refused block, one that is remembered already as the newest. */
+mt_err metisdb_put_bad(struct metisdb_batch *b, const struct metisdb_bad *bad);
 
 mt_err metisdb_set_head(struct metisdb_batch *b, enum metisdb_head which,
                         const struct block_id *id);

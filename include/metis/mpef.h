@@ -190,6 +190,12 @@ uint64_t block_exec_blob_gas_used(const struct block_exec *be);
 /* The overlay as a reader: what the next transaction would see. Valid while be is. */
 const struct vm_reader *block_exec_reader(struct block_exec *be);
 
+/* Slots of an account that were read or changed so far, as they are now, in no order; in
+ * the arena. *whole: slots that are not listed are zero, else the parent state's. */
+mt_err block_exec_slots(const struct block_exec *be, const address *addr,
+                        struct arena *arena, struct slot_change **slots, size_t *num,
+                        bool *whole);
+
 /* The state of the last block_exec_tx, until the next call: what it accessed
  * (vm_state_accessed). */
 const struct vm_state *block_exec_state(const struct block_exec *be);

@@ -255,6 +255,25 @@ static mt_err import_checked(struct chain *c, struct block *b,
     return chain_set_canonical(c, &b->hash, diag);
 }
 
+/* For debug_getBadBlocks. That it could not be kept changes nothing for the caller. */
+static void keep_bad(struct chain *c, const hash32 *hash, slice rlp,
+                     const struct mt_diag *diag)
+{
+    struct metisdb_batch *batch;
+    struct metisdb_bad bad = {*hash, rlp, slice_str(diag->text)};
+    mt_err err = metisdb_begin(c->db, &batch, NULL);
+    if (err == MT_OK) {
+        err = metisdb_put_bad(batch, &bad);
+        if (err == MT_OK)
+            err = metisdb_commit(batch);
+        else
+            metisdb_abort(batch);
+    }
+    if (err != MT_OK)
+        log_warn("chain", "refused block not kept", KV_HASH("hash", hash),
+                 KV_STR("reason", mt_err_text(err)), KV_END);
+}
+
 mt_err chain_import(struct chain *c, slice rlp, enum import_status *status,
                     struct mt_diag *diag)
 {
@@ -262,6 +281,9 @@ mt_err chain_import(struct chain *c, slice rlp, enum import_status *status,
     struct chain_block *parent, *known;
     struct chain_mismatch old;
     struct rules rules;
+    struct mt_diag own = {0};
+    if (diag == NULL)
+        diag = &own;
     if (chain_take_mismatch(c, &old))
         chain_block_drop(old.block);
     if (c->draft != NULL) /* the arena is the draft's */
@@ -292,6 +314,8 @@ mt_err chain_import(struct chain *c, slice rlp, enum import_status *status,
     stage_leave(STAGE_import, c->opt.metric_net);
     stage_failed(STAGE_import, c->opt.metric_net,
                  err == MT_OK ? NULL : log_err_text(err, diag));
+    if (err == MT_EINVALID_BLOCK)
+        keep_bad(c, &b.hash, rlp, diag);
     chain_block_drop(parent);
     return err;
 }

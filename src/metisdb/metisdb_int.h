@@ -24,7 +24,8 @@
     X(LOGS, "logs")                                                                      \
     X(HEADS, "heads")                                                                    \
     X(META, "meta")                                                                      \
-    X(PREIMAGES, "preimages")
+    X(PREIMAGES, "preimages")                                                            \
+    X(BAD, "bad_blocks")
 enum table {
 #define METISDB_TABLE_ENUM(id, name) TABLE_##id,
     METISDB_TABLES(METISDB_TABLE_ENUM)

@@ -66,6 +66,13 @@ const struct vm_reader *block_exec_reader(struct block_exec *be)
     return &be->reader;
 }
 
+mt_err block_exec_slots(const struct block_exec *be, const address *addr,
+                        struct arena *arena, struct slot_change **slots, size_t *num,
+                        bool *whole)
+{
+    return overlay_slots(&be->overlay, addr, arena, slots, num, whole);
+}
+
 const struct vm_state *block_exec_state(const struct block_exec *be)
 {
     return be->state;

@@ -49,6 +49,8 @@ struct vm_reader overlay_reader(struct overlay *ov);
 /* in_block false: as if it had been in the parent state. Code slices are kept by
  * reference. */
 mt_err overlay_apply(struct overlay *ov, const struct state_delta *delta, bool in_block);
+mt_err overlay_slots(const struct overlay *ov, const address *addr, struct arena *arena,
+                     struct slot_change **slots, size_t *num, bool *whole);
 /* Everything the block has changed, ordered. */
 mt_err overlay_delta(const struct overlay *ov, struct arena *arena,
                      struct state_delta *out);

@@ -103,6 +103,34 @@ struct vm_reader overlay_reader(struct overlay *ov)
     return (struct vm_reader){read_account, read_storage, read_code, read_block_hash, ov};
 }
 
+mt_err overlay_slots(const struct overlay *ov, const address *addr, struct arena *arena,
+                     struct slot_change **slots, size_t *num, bool *whole)
+{
+    const struct ov_account *a = map_get(&ov->accounts, addr);
+    uint32_t it = 0, generation = a == NULL ? 0 : a->generation;
+    const void *key;
+    void *value;
+    size_t n = 0;
+    while (map_next(&ov->slots, &it, &key, &value))
+        n += memcmp(key, addr->b, sizeof addr->b) == 0;
+    struct slot_change *list = arena_zalloc(arena, MT_MAX(n, 1), sizeof *list);
+    if (list == NULL)
+        return MT_ELIMIT;
+    *slots = list;
+    *num = 0;
+    *whole = generation > 0;
+    it = 0;
+    while (map_next(&ov->slots, &it, &key, &value)) {
+        struct ov_slot_key k;
+        memcpy(&k, key, sizeof k);
+        if (memcmp(k.addr, addr->b, sizeof k.addr) != 0 || k.generation != generation)
+            continue;
+        const struct ov_slot *s = value;
+        list[(*num)++] = (struct slot_change){k.slot, s->value};
+    }
+    return MT_OK;
+}
+
 /* ================= changing ================= */
 
 static mt_err apply_account(struct overlay *ov, const struct account_change *c,

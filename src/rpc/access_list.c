@@ -205,7 +205,7 @@ static enum call_status find_list(struct acl *l)
 static enum call_status begin(struct acl *l, struct call_tx *t)
 {
     struct call *c = l->c;
-    const struct vm_reader *r = &l->env->state->reader;
+    const struct vm_reader *r = l->env->reader;
     uint64_t cap = c->rpc->opt.call_gas_max;
     struct account a;
     bool exists;

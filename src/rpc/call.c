@@ -28,13 +28,19 @@ static void move_to_next_block(const struct call *c, struct call_env *env)
 bool call_env_open(struct call *c, struct chain_state *s, size_t i,
                    const json_t *overrides, const json_t *block, struct call_env *env)
 {
-    const struct chain_block *b = s->block;
-    u256 parent_td = u256_sub(b->total_difficulty, b->block.header.difficulty);
-    struct block_overrides o = {0};
-    env->state = s;
-    env->header = b->block.header;
+    env->header = s->block->block.header;
     if (c->pending)
         move_to_next_block(c, env);
+    return call_env_fill(c, s->block, &s->reader, i, overrides, block, env);
+}
+
+bool call_env_fill(struct call *c, const struct chain_block *b,
+                   const struct vm_reader *reader, size_t i, const json_t *overrides,
+                   const json_t *block, struct call_env *env)
+{
+    u256 parent_td = u256_sub(b->total_difficulty, b->block.header.difficulty);
+    struct block_overrides o = {0};
+    env->reader = reader;
     if (!block_overrides_read(c, i + 1, block, &o))
         return false;
     block_overrides_apply(&o, &env->header);
@@ -42,8 +48,7 @@ bool call_env_open(struct call *c, struct chain_state *s, size_t i,
     env->blob_fee = o.blob_fee;
     env->rules = chain_rules_at(c->rpc->opt.chain, env->header.number,
                                 env->header.timestamp, &parent_td);
-    return state_overrides_read(c, i, overrides, &s->reader, &env->rules,
-                                &env->overrides);
+    return state_overrides_read(c, i, overrides, reader, &env->rules, &env->overrides);
 }
 
 /* ---- running ---- */
@@ -55,7 +60,7 @@ mt_err call_env_run(struct call *c, struct call_env *env, const struct tx *tx,
     struct block_exec_in in = {
         .rules = &env->rules,
         .header = &env->header,
-        .reader = &env->state->reader,
+        .reader = env->reader,
         .crypto = crypto_native(),
         .arena = c->arena,
         .engine = VM_ENGINE_AUTO,
@@ -321,8 +326,7 @@ static bool gas_ceiling(struct call *c, struct call_env *env, struct call_tx *t,
     if (t->has_gas && tx->gas >= TX_GAS)
         hi = tx->gas;
     if (!u256_is_zero(tx->max_fee)) {
-        mt_err err =
-            env->state->reader.account(env->state->reader.ctx, &tx->from, &a, &exists);
+        mt_err err = env->reader->account(env->reader->ctx, &tx->from, &a, &exists);
         if (err != MT_OK) {
             call_error(c, err, NULL);
             return false;
@@ -349,7 +353,7 @@ static bool gas_ceiling(struct call *c, struct call_env *env, struct call_tx *t,
 static mt_err read_oracle(void *ctx, const hash32 *slot, u256 *out)
 {
     struct call_env *env = ctx;
-    const struct vm_reader *r = &env->state->reader;
+    const struct vm_reader *r = env->reader;
     return r->storage(r->ctx, &env->rules.spec->gas_price_oracle, slot, out);
 }
 
@@ -365,8 +369,7 @@ static bool l1_extra_gas(struct call *c, struct call_env *env, const struct call
     struct buf raw;
     struct l1_fee fee;
     u256 price = tx_effective_gas_price(&tx, c->view->next_base_fee);
-    mt_err err =
-        env->state->reader.account(env->state->reader.ctx, &tx.from, &a, &exists);
+    mt_err err = env->reader->account(env->reader->ctx, &tx.from, &a, &exists);
     if (err == MT_OK && !t->has_nonce)
         tx.nonce = a.nonce;
     if (u256_is_zero(tx.max_fee)) {

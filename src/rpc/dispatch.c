@@ -311,9 +311,10 @@ static void start_trace(struct rpc *r);
  * readers and leave the rest to everybody else. */
 static bool is_trace(const struct method *m)
 {
-    return m->where == RPC_READER &&
-           (strncmp(m->name, "trace_", 6) == 0 ||
-            strncmp(m->name, "debug_trace", 11) == 0 || strncmp(m->name, "ots_", 4) == 0);
+    return m->where == RPC_READER && (strncmp(m->name, "trace_", 6) == 0 ||
+                                      strncmp(m->name, "debug_trace", 11) == 0 ||
+                                      strncmp(m->name, "debug_storage", 13) == 0 ||
+                                      strncmp(m->name, "ots_", 4) == 0);
 }
 
 /* Back on the loop. */

@@ -355,8 +355,8 @@ bool val_withdrawals(struct call *c, size_t i, const json_t *list,
 
 /* What a call runs in. */
 struct call_env {
-    struct chain_state *state;
-    struct header header; /* of the block, with overrides */
+    const struct vm_reader *reader; /* the state, without overrides */
+    struct header header;           /* of the block, with overrides */
     bool has_blob_fee;
     u256 blob_fee;
     struct rules rules;
@@ -365,6 +365,10 @@ struct call_env {
 /* overrides: of accounts, parameter i; block: of the header. Either may be NULL. */
 bool call_env_open(struct call *c, struct chain_state *s, size_t i,
                    const json_t *overrides, const json_t *block, struct call_env *env);
+/* The same where env->header is there already, on any state near block b. */
+bool call_env_fill(struct call *c, const struct chain_block *b,
+                   const struct vm_reader *reader, size_t i, const json_t *overrides,
+                   const json_t *block, struct call_env *env);
 /* Runs a call in it, under call_flags and without the L1 data fee; tracer may be NULL. */
 mt_err call_env_run(struct call *c, struct call_env *env, const struct tx *tx,
                     const struct vm_tracer *tracer, struct tx_outcome *out,

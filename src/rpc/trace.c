@@ -257,20 +257,36 @@ bool replay_open(struct replay *r, struct call *c, struct chain_block *b,
     return err == MT_OK;
 }
 
-bool replay_open_call(struct replay *r, struct call *c, const struct call_env *env,
-                      const struct trace_options *opt)
+static bool env_begin(struct replay *r, const struct call_env *env,
+                      const struct vm_reader *reader)
 {
     mt_err err = MT_OK;
-    replay_init(r, c, &env->header, &env->rules, opt);
-    r->b = NULL;
     r->t.env = env;
-    if (!exec_open(r, &env->state->reader))
+    if (!exec_open(r, reader))
         return false;
     if (env->overrides.patch.account_num > 0)
         err = block_exec_patch(r->t.be, &env->overrides.patch);
     if (err != MT_OK)
         trace_failed(&r->t, err, NULL);
     return err == MT_OK;
+}
+
+bool replay_open_call(struct replay *r, struct call *c, const struct call_env *env,
+                      const struct trace_options *opt)
+{
+    replay_init(r, c, &env->header, &env->rules, opt);
+    r->b = NULL;
+    return env_begin(r, env, env->reader);
+}
+
+bool replay_layer(struct replay *r, const struct call_env *env)
+{
+    const struct vm_reader *below = block_exec_reader(r->t.be);
+    r->header = env->header;
+    r->rules = env->rules;
+    r->t.b = NULL;
+    r->t.number = env->header.number;
+    return env_begin(r, env, below);
 }
 
 bool replay_to(struct replay *r, uint32_t idx)

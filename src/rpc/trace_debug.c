@@ -25,7 +25,7 @@ static void write_kind(struct trace *t, unsigned kind, const struct tx_outcome *
     }
 }
 
-static void write_result(struct trace *t, const struct tx_outcome *o)
+void trace_write_result(struct trace *t, const struct tx_outcome *o)
 {
     struct json_out *j = &t->c->out;
     if (t->opt->kinds & TRACE_STEPS) {
@@ -63,7 +63,7 @@ static enum call_status every_tx(struct call *c, struct chain_block *b,
         json_key(j, "result");
         ok = replay_next(&r, &o);
         if (ok) {
-            write_result(&r.t, &o);
+            trace_write_result(&r.t, &o);
             json_obj_end(j);
         }
     }
@@ -103,6 +103,15 @@ enum call_status m_trace_block_by_hash(struct call *c)
     return whole_block(c, &at);
 }
 
+/* A block that may be none of the chain's, in the arena; NULL after an error. */
+static struct chain_block *foreign_block(struct call *c, slice raw, struct mt_diag *diag,
+                                         mt_err *err)
+{
+    struct chain_block *b = arena_zalloc(c->arena, 1, sizeof(*b));
+    *err = b == NULL ? MT_ELIMIT : block_decode(raw, c->arena, &b->block, diag);
+    return *err == MT_OK ? b : NULL;
+}
+
 /* A block that is no part of the chain, on a parent that is. */
 enum call_status m_trace_block_raw(struct call *c)
 {
@@ -112,16 +121,16 @@ enum call_status m_trace_block_raw(struct call *c)
     slice raw;
     if (!args_num(c, 1, 2) || !arg_data(c, 0, &raw) || !trace_arg_options(c, 1, &opt))
         return CALL_DONE;
-    b = arena_zalloc(c->arena, 1, sizeof(*b));
-    if (b == NULL)
-        return call_error(c, MT_ELIMIT, NULL);
-    b->refs = 2; /* it stays in the arena when the replay drops it */
-    mt_err err = block_decode(raw, c->arena, &b->block, &diag);
+    mt_err err;
+    b = foreign_block(c, raw, &diag, &err);
+    if (err == MT_ELIMIT)
+        return call_error(c, err, NULL);
     if (err == MT_OK)
         err = txs_recover(NULL, b->block.txs, b->block.tx_num, true, &diag);
     if (err != MT_OK)
         return call_fail(c, RPC_PARAMS, "invalid argument 0: %s",
                          log_err_text(err, &diag));
+    b->refs = 2; /* it stays in the arena when the replay drops it */
     const struct header *h = &b->block.header;
     err = chain_block_by_hash(c->rpc->opt.chain, &h->parent_hash, &parent);
     if (err == MT_ENOTFOUND)
@@ -146,41 +155,42 @@ enum call_status m_trace_tx(struct call *c)
     if (!args_num(c, 1, 2) || !trace_arg_options(c, 1, &opt))
         return CALL_DONE;
     if (replay_tx(&r, c, 0, &opt, "transaction not found", &o))
-        write_result(&r.t, &o);
+        trace_write_result(&r.t, &o);
     replay_close(&r);
     return CALL_DONE;
 }
 
-/* ---- calls ---- */
+/* ---- refused blocks ---- */
 
-enum call_status m_trace_call(struct call *c)
+enum call_status m_bad_blocks(struct call *c)
 {
-    struct trace_options opt;
-    struct call_tx tx;
-    struct block_arg at;
-    struct chain_state *s = NULL;
-    struct call_env env = {0};
-    struct replay r;
-    struct tx_outcome o;
-    const json_t *arg2 = arg(c, 2);
-    if (!args_num(c, 1, 3) || !arg_tx(c, 0, &tx) || !arg_block(c, 1, true, &at) ||
-        !trace_arg_options(c, 2, &opt))
+    struct json_out *j = &c->out;
+    struct metisdb_bad bad;
+    mt_err err = MT_OK;
+    if (!args_num(c, 0, 0))
         return CALL_DONE;
-    if (at.kind == BLOCK_PENDING)
-        return call_fail(c, RPC_SERVER, "tracing on top of pending is not supported");
-    if (!json_is_null(json_object_get(arg2, "txIndex")) &&
-        json_object_get(arg2, "txIndex"))
-        return call_fail(c, RPC_UNSUPPORTED, "txIndex is not supported");
-    enum call_status st = call_state(c, &at, &s);
-    if (s == NULL || !call_env_open(c, s, 2, json_object_get(arg2, "stateOverrides"),
-                                    json_object_get(arg2, "blockOverrides"), &env))
-        return st;
-    uint64_t cap = c->rpc->opt.call_gas_max;
-    if (!tx.has_gas || (cap > 0 && tx.tx.gas > cap))
-        tx.tx.gas = cap > 0 ? cap : UINT64_MAX / 2;
-    if (replay_open_call(&r, c, &env, &opt) &&
-        replay_run(&r, &tx.tx, call_flags(&tx.tx) | EXEC_SKIP_L1_FEE, &o))
-        write_result(&r.t, &o);
-    replay_close(&r);
-    return CALL_DONE;
+    json_arr(j);
+    for (size_t i = 0; err == MT_OK && buf_ok(&c->buf); i++) {
+        struct arena_mark mark = arena_mark(c->arena);
+        err = metisdb_bad_block(chain_db(c->rpc->opt.chain), i, c->arena, &bad);
+        struct chain_block *b =
+            err == MT_OK ? foreign_block(c, bad.rlp, NULL, &err) : NULL;
+        if (b != NULL) {
+            /* A signature may be what was wrong: then the sender stays zero. */
+            txs_recover(NULL, b->block.txs, b->block.tx_num, true, NULL);
+            json_obj(j);
+            json_key(j, "hash");
+            json_hash(j, &bad.hash);
+            json_key(j, "block");
+            wire_block(j, b, true);
+            json_key(j, "rlp");
+            json_hex(j, bad.rlp.ptr, bad.rlp.len);
+            json_key(j, "reason");
+            json_str_n(j, (const char *)bad.reason.ptr, bad.reason.len);
+            json_obj_end(j);
+        }
+        arena_rewind(c->arena, mark);
+    }
+    json_arr_end(j);
+    return err == MT_OK || err == MT_ENOTFOUND ? CALL_DONE : call_error(c, err, NULL);
 }

@@ -1,13 +1,14 @@
 /* Traces, private: what a running transaction is watched with, and its seams.
  *   trace.c           running again what a block did, watched
- *   trace_opt.c       options of debug_trace*     trace_debug.c   its methods
+ *   trace_opt.c       options of debug_trace*     trace_debug.c   its methods for blocks
+ *   trace_many.c      debug_traceCall, traceCallMany
  *   trace_call.c      the tree of calls: callTracer
  *   trace_flat.c      the tree as a list: flatCallTracer, trace_*; 4byteTracer
  *   trace_prestate.c  prestateTracer
  *   trace_step.c      structLogs, the default
  *   trace_vm.c        vmTrace of trace_*          trace_diff.c    stateDiff of trace_*
  *   trace_parity.c    methods of trace_*          trace_filter.c  trace_filter
- *   trace_cache.c     replies of lately
+ *   storage_range.c   debug_storageRangeAt           trace_cache.c   replies of lately
  *   ots.c ots_search.c   what Otterscan asks for
  * A muxTracer runs several at once; one tree of calls serves all that need it. What is
  * remembered of a transaction lives in an arena that is reset before the next one. */
@@ -137,6 +138,8 @@ bool replay_open(struct replay *r, struct call *c, struct chain_block *b,
 /* On the state of env, which must outlive the replay. */
 bool replay_open_call(struct replay *r, struct call *c, const struct call_env *env,
                       const struct trace_options *opt);
+/* From now on calls in env, which outlives the replay, on what the replay's state is. */
+bool replay_layer(struct replay *r, const struct call_env *env);
 /* Runs the block's transactions before idx, unwatched. */
 bool replay_to(struct replay *r, uint32_t idx);
 /* Runs the block's next transaction, or tx, watched. What the tracers noted stands until
@@ -163,6 +166,10 @@ bool trace_cache_key(const struct call *c, const hash32 *block, hash32 *key);
 bool trace_cache_get(struct call *c, const hash32 *key);
 /* Keeps the reply from this place of the call's text on. */
 void trace_cache_put(struct call *c, const hash32 *key, size_t from);
+
+/* ---- trace_debug.c ---- */
+/* What the wanted tracers say of the transaction that just ran. */
+void trace_write_result(struct trace *t, const struct tx_outcome *o);
 
 /* ---- trace_opt.c ---- */
 struct trace_kind_name {
