@@ -11,6 +11,7 @@ struct dev *dev_new(struct rpc *r)
             continue;
         struct dev *d = mt_alloc(sizeof(*d));
         d->next_id = 1;
+        rpc_console(); /* its table is made here, before readers ask for it */
         return d;
     }
     return NULL;
@@ -344,133 +345,7 @@ enum call_status m_dev_revert(struct call *c)
     return st;
 }
 
-/* ---- mining ---- */
-
-struct mining {
-    struct call *c;
-    struct dev_mining how;
-    uint64_t left;
-};
-
-static void mine_end(struct mining *m)
-{
-    struct call *c = m->c;
-    if (!c->failed && m->how.answer == ANSWER_ZERO)
-        json_str(&c->out, "0x0");
-    else if (!c->failed && m->how.answer == ANSWER_TRUE)
-        json_bool(&c->out, true);
-    else if (!c->failed && m->how.answer == ANSWER_BLOCKS)
-        json_arr_end(&c->out);
-    else if (!c->failed)
-        dev_ok(c);
-    mt_free(m);
-    call_finish(c);
-}
-
-static void mine_next(struct mining *m, uint64_t timestamp);
-
-static void mined(void *ctx, mt_err err, const struct mt_diag *diag,
-                  struct chain_block *block)
-{
-    struct mining *m = ctx;
-    struct call *c = m->c;
-    if (err == MT_OK && m->how.answer == ANSWER_BLOCKS)
-        wire_block(&c->out, block, true);
-    if (err != MT_OK) {
-        call_error(c, err, diag);
-    } else if (--m->left > 0 && !c->rpc->stopping) {
-        mine_next(m, block->block.header.timestamp + m->how.step);
-        return;
-    }
-    mine_end(m);
-}
-
-static void mine_next(struct mining *m, uint64_t timestamp)
-{
-    struct call *c = m->c;
-    if (m->left == 1 && m->how.has_last) {
-        struct sequencer_dev *dev = sequencer_dev(c->rpc->opt.sequencer);
-        dev->has_next_base_fee = true;
-        dev->next_base_fee = m->how.last_base_fee;
-        dev->has_next_prev_randao = true;
-        dev->next_prev_randao = m->how.last_randao;
-    }
-    mt_err err = sequencer_mine(c->rpc->opt.sequencer, timestamp, mined, m);
-    if (err == MT_OK)
-        return;
-    call_error(c, err, NULL);
-    mine_end(m);
-}
-
-enum call_status dev_mine(struct call *c, const struct dev_mining *how)
-{
-    struct mining *m = mt_alloc(sizeof(*m));
-    *m = (struct mining){.c = c, .how = *how, .left = how->num};
-    if (how->answer == ANSWER_BLOCKS)
-        json_arr(&c->out);
-    if (how->num == 0)
-        mine_end(m);
-    else
-        mine_next(m, how->timestamp);
-    return CALL_LATER;
-}
-
-static enum call_status mine(struct call *c, uint64_t num, uint64_t step,
-                             uint64_t timestamp, enum mine_answer answer)
-{
-    struct dev_mining how = {
-        .num = num, .step = step, .timestamp = timestamp, .answer = answer};
-    if (!dev_can_build(c))
-        return CALL_DONE;
-    if (num > MINE_MAX)
-        return call_fail(c, RPC_LIMIT, "at most %u blocks at once", MINE_MAX);
-    if (timestamp > DEV_TIME_MAX || step > UINT32_MAX)
-        return call_fail(c, RPC_PARAMS, "invalid argument: too far");
-    call_later(c);
-    return dev_mine(c, &how);
-}
-
-static enum call_status mine_as_asked(struct call *c, enum mine_answer answer)
-{
-    uint64_t timestamp = 0, num = 1;
-    const json_t *v = arg(c, 0);
-    if (!args_num(c, 0, 1))
-        return CALL_DONE;
-    if (json_is_object(v)) {
-        const json_t *t = json_object_get(v, "timestamp");
-        const json_t *n = json_object_get(v, "blocks");
-        if (json_is_integer(t))
-            timestamp = (uint64_t)json_integer_value(t);
-        else if (t != NULL && !json_is_null(t) && !val_u64(c, 0, t, &timestamp))
-            return CALL_DONE;
-        if (json_is_integer(n) && json_integer_value(n) >= 0)
-            num = (uint64_t)json_integer_value(n);
-        else if (n != NULL && !json_is_null(n) && !val_u64(c, 0, n, &num))
-            return CALL_DONE;
-    } else if (v != NULL && !arg_number(c, 0, &timestamp)) {
-        return CALL_DONE;
-    }
-    return mine(c, num, 1, timestamp, answer);
-}
-
-enum call_status m_dev_mine(struct call *c)
-{
-    return mine_as_asked(c, ANSWER_ZERO);
-}
-
-enum call_status m_dev_mine_detailed(struct call *c)
-{
-    return mine_as_asked(c, ANSWER_BLOCKS);
-}
-
-enum call_status m_dev_mine_many(struct call *c)
-{
-    uint64_t num = 1, step = 1;
-    if (!args_num(c, 0, 2) || (arg(c, 0) != NULL && !arg_number(c, 0, &num)) ||
-        (arg(c, 1) != NULL && !arg_number(c, 1, &step)))
-        return CALL_DONE;
-    return mine(c, num, step, 0, ANSWER_OK);
-}
+/* ---- when blocks are built ---- */
 
 void dev_configure(struct call *c, enum cs_mode mode, uint64_t period_ms)
 {

@@ -1,7 +1,8 @@
 /* rpc, private: what the files of the dev methods share.
- *   dev.c        state by decree, snapshots, mining, time, impersonation
+ *   dev.c        state by decree, snapshots, time, impersonation
  *   dev_chain.c  back to earlier blocks: reset, rollback, reorg
  *   dev_node.c   the pool, switches, what the node says of itself
+ *   dev_mine.c   blocks on demand
  *   dev_dump.c   the whole state as a file of anvil's
  *   dev_load.c   such a file into the state          dev_gzip.c   its compression
  *   console.c    console.log */

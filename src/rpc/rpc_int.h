@@ -204,6 +204,8 @@ enum call_status call_error(struct call *c, mt_err err, const struct mt_diag *di
 /* A handler that returns CALL_LATER calls this before, and call_finish at its answer. */
 void call_later(struct call *c);
 void call_finish(struct call *c);
+/* Or it goes on on a reader, where its handler is run again. */
+void call_read(struct call *c);
 /* From another thread to the loop; waits while the mailbox is full. */
 void rpc_post(struct rpc *r, struct task *task);
 /* should_stop of long work on a reader; ctx is the call. */
@@ -274,9 +276,16 @@ void wire_tx(struct json_out *j, const struct tx *tx, const struct chain_block *
 /* The same with at most so many bytes of input. */
 void wire_tx_cut(struct json_out *j, const struct tx *tx, const struct chain_block *b,
                  uint32_t idx, size_t input_max);
+/* The same without the end of the object. */
+void wire_tx_open(struct json_out *j, const struct tx *tx, const struct chain_block *b,
+                  uint32_t idx);
 void wire_block(struct json_out *j, const struct chain_block *b, bool full);
 /* The same without the end of the object. */
 void wire_block_open(struct json_out *j, const struct chain_block *b, bool full);
+/* A whole one whose transactions put writes; false when that said so. */
+bool wire_block_by(struct json_out *j, const struct chain_block *b,
+                   bool (*put)(void *ctx, const struct chain_block *b, uint32_t idx),
+                   void *ctx);
 /* Otterscan's form: no bloom, a count, transactions [from, to) with the function's
  * selector alone as input, or none. */
 void wire_block_page(struct json_out *j, const struct chain_block *b, bool txs,

@@ -127,14 +127,9 @@ static void wire_tx_fees(struct json_out *j, const struct tx *tx,
     }
 }
 
-void wire_tx(struct json_out *j, const struct tx *tx, const struct chain_block *b,
-             uint32_t idx)
-{
-    wire_tx_cut(j, tx, b, idx, SIZE_MAX);
-}
-
-void wire_tx_cut(struct json_out *j, const struct tx *tx, const struct chain_block *b,
-                 uint32_t idx, size_t input_max)
+/* Without the end of the object. */
+static void tx_members(struct json_out *j, const struct tx *tx,
+                       const struct chain_block *b, uint32_t idx, size_t input_max)
 {
     json_obj(j);
     wire_tx_place(j, b, idx);
@@ -163,7 +158,25 @@ void wire_tx_cut(struct json_out *j, const struct tx *tx, const struct chain_blo
     kv_u256(j, "s", tx->s);
     if (tx->type != TX_LEGACY)
         kv_u64(j, "yParity", tx->y_parity);
+}
+
+void wire_tx(struct json_out *j, const struct tx *tx, const struct chain_block *b,
+             uint32_t idx)
+{
+    wire_tx_cut(j, tx, b, idx, SIZE_MAX);
+}
+
+void wire_tx_cut(struct json_out *j, const struct tx *tx, const struct chain_block *b,
+                 uint32_t idx, size_t input_max)
+{
+    tx_members(j, tx, b, idx, input_max);
     json_obj_end(j);
+}
+
+void wire_tx_open(struct json_out *j, const struct tx *tx, const struct chain_block *b,
+                  uint32_t idx)
+{
+    tx_members(j, tx, b, idx, SIZE_MAX);
 }
 
 /* ---- blocks ---- */
@@ -262,15 +275,35 @@ static void wire_block_tail(struct json_out *j, const struct block *b)
         wire_withdrawals(j, b);
 }
 
-void wire_block_open(struct json_out *j, const struct chain_block *cb, bool full)
+/* Up to the list of transactions, which is begun. */
+static void block_begin(struct json_out *j, const struct block *b)
 {
-    const struct block *b = &cb->block;
     /* A block that is only pending has no hash yet. */
     json_obj(j);
     wire_header_fields(j, &b->header, hash32_is_zero(&b->hash) ? NULL : &b->hash, true);
     kv_u64(j, "size", block_size(b));
     json_key(j, "transactions");
     json_arr(j);
+}
+
+bool wire_block_by(struct json_out *j, const struct chain_block *b,
+                   bool (*put)(void *ctx, const struct chain_block *b, uint32_t idx),
+                   void *ctx)
+{
+    block_begin(j, &b->block);
+    for (size_t i = 0; i < b->block.tx_num; i++)
+        if (!put(ctx, b, (uint32_t)i))
+            return false;
+    json_arr_end(j);
+    wire_block_tail(j, &b->block);
+    json_obj_end(j);
+    return true;
+}
+
+void wire_block_open(struct json_out *j, const struct chain_block *cb, bool full)
+{
+    const struct block *b = &cb->block;
+    block_begin(j, b);
     for (size_t i = 0; i < b->tx_num; i++) {
         if (full)
             wire_tx(j, &b->txs[i], cb, (uint32_t)i);

@@ -70,6 +70,12 @@ const receipt = async (url, hash) => {
   }
 }
 
+const transfer = async (url, more) => {
+  const nonce = more?.nonce ?? Number(await rpc(url, 'eth_getTransactionCount', [FROM, 'pending']))
+  return key.signTransaction({ chainId: CHAIN, type: 2, to: B, value: 1n, gasLimit: 200000n,
+    maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 1n, nonce, ...more })
+}
+
 // ---- the same calls, the same forms, the same effects ----
 const FORMS = [
   ['anvil_setBalance', A, '0xde0b6b3a7640000'], ['anvil_addBalance', A, '0x5'],
@@ -99,6 +105,41 @@ await check('the state afterwards is anvil\'s', async () => {
   await equal('eth_getStorageAt', A, '0x3', 'latest')
   await equal('eth_blockNumber')
 })
+await check('mine_detailed tells what transactions returned and why they failed', async () => {
+  const E = '0x0000000000000000000000000000000000e0e0e0'
+  const F = '0x0000000000000000000000000000000000f0f0f0'
+  const w = (n) => word(n).slice(2)
+  const text = (at, len, bytes) => w(at) + w(len) + bytes.padEnd(64, '0')
+  const reasons = ['', '08c379a0' + text(32, 2, '6e6f'), '08c379a0' + text(32, 0, ''),
+    '08c379a0' + text(32, 2, 'ff6f'), '08c379a0' + text(32, 2, '0a22'), '08c379a0' + text(32, 99, '41'),
+    '08c379a0' + w(32) + w(2) + '6e', '08c379a0' + w(32) + w(2) + '6e6f', '08c379a0' + 'ff'.repeat(64),
+    '08c379a0', 'eeaa9e6f' + text(32, 2, '6e6f'), text(32, 2, '6e6f'),
+    ...[0, 1, 0x11, 0x12, 0x21, 0x22, 0x31, 0x32, 0x41, 0x51, 0x99, 0x1234].map((n) => '4e487b71' + w(n)),
+    '4e487b71' + 'ff'.repeat(32), '4e487b71' + w(1) + 'ff', '4e487b71', '4e487b71' + 'ff'.repeat(31),
+    'aabbccdd', 'aabbccdd' + w(5), 'aabbccddff', 'aabbccdd68656c6c6f', 'aabbccdd' + 'fe'.repeat(300),
+    'aa', '6869', '68656c6c6f', 'c3a9', '00000000', '61006200', 'ffeedd']
+  const seen = []
+  for (const url of [ours, theirs]) {
+    await rpc(url, 'anvil_setAutomine', [false])
+    await rpc(url, 'anvil_dropAllTransactions')
+    await rpc(url, 'anvil_setCode', [E, '0x366000600037366000fd']) // reverts with what it is given
+    await rpc(url, 'anvil_setCode', [F, '0x366000600037366000f3']) // returns it
+    const txs = [...reasons.map((data) => ({ to: E, data: '0x' + data })), { to: F, data: '0x1234' },
+      { to: B }, { data: '0x600160005360016000f3' }, { data: '0xfe' }]
+    const first = Number(await rpc(url, 'eth_getTransactionCount', [FROM, 'latest']))
+    for (const [i, tx] of txs.entries())
+      await rpc(url, 'eth_sendRawTransaction', [await transfer(url, { to: null, value: 0n, nonce: first + i, ...tx })])
+    const blocks = await rpc(url, 'evm_mine_detailed', [{ blocks: 3, timestamp: null }])
+    assert.equal(blocks.length, 3)
+    assert.deepEqual(blocks.map((b) => b.transactions.length), [txs.length, 0, 0])
+    assert.deepEqual(blocks.map((b) => b.number), [0, 1, 2].map((i) => '0x' +
+      (Number(blocks[0].number) + i).toString(16)))
+    seen.push(blocks[0].transactions.map((t) => [t.nonce - first, t.output, t.revertReason, 'output' in t]))
+    await rpc(url, 'anvil_setAutomine', [true])
+  }
+  assert.deepEqual(seen[0], seen[1])
+  assert.deepEqual(await ask('anvil_mine_detailed', { blocks: 0 }), [])
+})
 await check('back to the genesis: reset', async () => {
   await same('anvil_reset')
   await equal('eth_blockNumber')
@@ -126,11 +167,6 @@ await check('accounts without a key send when all are impersonated', async () =>
     await assert.rejects(rpc(url, 'eth_sendTransaction', [tx]))
   }
 })
-const transfer = async (url, more) => {
-  const nonce = more?.nonce ?? Number(await rpc(url, 'eth_getTransactionCount', [FROM, 'pending']))
-  return key.signTransaction({ chainId: CHAIN, type: 2, to: B, value: 1n, gasLimit: 200000n,
-    maxFeePerGas: 10n ** 11n, maxPriorityFeePerGas: 1n, nonce, ...more })
-}
 await check('dropTransaction, removePoolTransactions, dropAllTransactions', async () => {
   for (const url of [ours, theirs]) {
     await rpc(url, 'anvil_setAutomine', [false])
