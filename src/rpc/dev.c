@@ -195,7 +195,7 @@ static enum call_status job_post(struct dev_job *j)
     return call_fail(c, RPC_LIMIT, "the executor's queue is full");
 }
 
-static bool number_u256(struct call *c, size_t i, u256 *out)
+bool dev_arg_u256(struct call *c, size_t i, u256 *out)
 {
     const json_t *v = arg(c, i);
     uint64_t n;
@@ -216,7 +216,7 @@ static enum call_status balance(struct call *c, enum change_kind kind)
 {
     address addr;
     u256 value;
-    if (!args_num(c, 2, 2) || !arg_address(c, 0, &addr) || !number_u256(c, 1, &value))
+    if (!args_num(c, 2, 2) || !arg_address(c, 0, &addr) || !dev_arg_u256(c, 1, &value))
         return CALL_DONE;
     struct dev_job *j = job_new(c, kind);
     j->addr = addr;
@@ -272,6 +272,16 @@ enum call_status m_dev_set_storage(struct call *c)
     j->slot = slot;
     j->value = u256_from_hash(&value);
     j->then = put_true;
+    return job_post(j);
+}
+
+enum call_status dev_set_slot(struct call *c, const address *addr, const hash32 *slot,
+                              u256 value)
+{
+    struct dev_job *j = job_new(c, CHANGE_SLOT_OF);
+    j->addr = *addr;
+    j->slot = *slot;
+    j->value = value;
     return job_post(j);
 }
 
@@ -484,7 +494,7 @@ enum call_status m_dev_set_coinbase(struct call *c)
 enum call_status m_dev_next_base_fee(struct call *c)
 {
     u256 fee;
-    if (!dev_can_build(c) || !args_num(c, 1, 1) || !number_u256(c, 0, &fee))
+    if (!dev_can_build(c) || !args_num(c, 1, 1) || !dev_arg_u256(c, 0, &fee))
         return CALL_DONE;
     struct sequencer_dev *dev = sequencer_dev(c->rpc->opt.sequencer);
     dev->has_next_base_fee = true;

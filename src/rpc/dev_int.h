@@ -3,6 +3,7 @@
  *   dev_chain.c  back to earlier blocks: reset, rollback, reorg
  *   dev_node.c   the pool, switches, what the node says of itself
  *   dev_mine.c   blocks on demand
+ *   dev_token.c  balances and allowances of tokens
  *   dev_dump.c   the whole state as a file of anvil's
  *   dev_load.c   such a file into the state          dev_gzip.c   its compression
  *   console.c    console.log */
@@ -49,6 +50,12 @@ enum call_status dev_rewind(struct call *c, uint64_t number, uint64_t version,
 /* Other work on the executor; then, on the loop, `then` ends the call like a handler. */
 typedef mt_err dev_work(struct call *c, struct chain *chain, struct mt_diag *diag);
 enum call_status dev_on_executor(struct call *c, dev_work *work, rpc_handler *then);
+
+/* Sets a storage slot and ends the call by dev_ok. */
+enum call_status dev_set_slot(struct call *c, const address *addr, const hash32 *slot,
+                              u256 value);
+/* A number of any form: JSON number, hex or decimal text. False after call_fail. */
+bool dev_arg_u256(struct call *c, size_t i, u256 *out);
 
 /* Blocks built one after the other. */
 enum mine_answer { ANSWER_OK, ANSWER_TRUE, ANSWER_ZERO, ANSWER_BLOCKS };

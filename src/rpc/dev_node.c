@@ -137,6 +137,13 @@ enum call_status m_dev_set_chain_id(struct call *c)
 
 /* ---- what the node says of itself ---- */
 
+enum call_status m_dev_genesis_time(struct call *c)
+{
+    if (args_num(c, 0, 0))
+        json_u64(&c->out, chain_genesis(c->rpc->opt.chain)->header.timestamp);
+    return CALL_DONE;
+}
+
 static void put_fork_name(struct json_out *j, const struct rules *rules)
 {
     json_key(j, "hardFork");

@@ -28,6 +28,16 @@ enum call_status m_peer_count(struct call *c)
     return CALL_DONE;
 }
 
+enum call_status m_coinbase(struct call *c)
+{
+    if (c->rpc->opt.sequencer == NULL)
+        return call_fail(c, RPC_UNSUPPORTED, "this node does not build blocks");
+    struct sequencer_next next = sequencer_next(c->rpc->opt.sequencer);
+    const struct chain_spec *spec = chain_spec_of(c->rpc->opt.chain);
+    json_addr(&c->out, spec->fixed_coinbase ? &spec->coinbase : &next.coinbase);
+    return CALL_DONE;
+}
+
 void wire_syncing(struct json_out *j, const struct rpc_sync *s)
 {
     json_obj(j);

@@ -351,7 +351,8 @@ static bool nonce_above(const void *ctx, struct chain_state *s, const struct acc
     return a->nonce > *(const uint64_t *)ctx;
 }
 
-enum call_status m_ots_by_nonce(struct call *c)
+/* The transaction of a sender with this nonce: its hash, or all of it. */
+static enum call_status by_nonce(struct call *c, bool whole)
 {
     uint64_t nonce, number;
     bool found;
@@ -369,13 +370,25 @@ enum call_status m_ots_by_nonce(struct call *c)
                                        !address_eq(&b->block.txs[i].from, &f.addr)))
             i++;
         found = i < b->block.tx_num;
-        if (found)
+        if (found && whole)
+            wire_tx(&c->out, &b->block.txs[i], b, (uint32_t)i);
+        else if (found)
             json_hash(&c->out, &b->block.txs[i].hash);
         chain_block_drop(b);
     }
     if (!found)
         json_nil(&c->out);
     return CALL_DONE;
+}
+
+enum call_status m_ots_by_nonce(struct call *c)
+{
+    return by_nonce(c, false);
+}
+
+enum call_status m_tx_by_nonce(struct call *c)
+{
+    return by_nonce(c, true);
 }
 
 static bool has_code(const void *ctx, struct chain_state *s, const struct account *a)

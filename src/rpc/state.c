@@ -106,6 +106,49 @@ enum call_status m_account_info(struct call *c)
     return CALL_DONE;
 }
 
+enum call_status m_account(struct call *c)
+{
+    address addr;
+    struct account a;
+    struct chain_state *s;
+    if (!args_num(c, 1, 2) || !arg_address(c, 0, &addr))
+        return CALL_DONE;
+    enum call_status st = open_state(c, 1, 2, 1, &s);
+    if (s == NULL || !get_account(c, s, &addr, &a))
+        return st;
+    json_obj(&c->out);
+    json_key(&c->out, "balance");
+    json_hex_u256(&c->out, a.balance);
+    json_key(&c->out, "nonce");
+    json_hex_u64(&c->out, a.nonce);
+    json_key(&c->out, "codeHash");
+    json_hash(&c->out, &a.code_hash);
+    json_key(&c->out, "storageRoot");
+    json_hash(&c->out, &a.storage_root);
+    json_obj_end(&c->out);
+    return CALL_DONE;
+}
+
+/* Codes are kept for good, so the block that may be named says nothing. */
+enum call_status m_code_by_hash(struct call *c)
+{
+    struct block_arg at = {.kind = BLOCK_NUMBER};
+    struct chain_state *s = NULL;
+    slice code = {0};
+    hash32 hash;
+    if (!args_num(c, 1, 2) || !arg_hash(c, 0, &hash))
+        return CALL_DONE;
+    at.number = c->view->head->block.header.number;
+    enum call_status st = call_state(c, &at, &s);
+    if (s == NULL)
+        return st;
+    mt_err err = metisdb_get_code(s->snapshot, &hash, &code);
+    if (err != MT_OK && err != MT_ENOTFOUND)
+        return call_error(c, err, NULL);
+    json_hex(&c->out, code.ptr, code.len);
+    return CALL_DONE;
+}
+
 static bool put_slot(struct call *c, struct chain_state *s, const address *addr,
                      const hash32 *slot)
 {

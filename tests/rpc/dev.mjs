@@ -140,6 +140,52 @@ await check('mine_detailed tells what transactions returned and why they failed'
   assert.deepEqual(seen[0], seen[1])
   assert.deepEqual(await ask('anvil_mine_detailed', { blocks: 0 }), [])
 })
+await check('tokens by decree: balance and allowance, the one slot that decides', async () => {
+  const TOKEN = '0x0000000000000000000000000000000000070ce0'
+  // loads a slot that does not matter; balances in mapping 2, allowances in mapping 3
+  const code = '0x60075450' + '5f3560e01c6370a0823114603357' + '6004355f52600360205260405f20' + '602052' +
+    '6024355f5260405f20545f5260205ff3' + '5b6004355f52600260205260405f20545f5260205ff3'
+  const abi = new Interface(['function balanceOf(address) returns (uint256)',
+    'function allowance(address, address) returns (uint256)'])
+  for (const url of [ours, theirs]) {
+    const call = async (name, ...args) => BigInt(await rpc(url, 'eth_call', [{ to: TOKEN,
+      data: abi.encodeFunctionData(name, args) }, 'latest']))
+    await rpc(url, 'anvil_setCode', [TOKEN, code])
+    assert.equal(await rpc(url, 'anvil_dealERC20', [A, TOKEN, '0x1234']), null)
+    assert.equal(await call('balanceOf', A), 0x1234n)
+    assert.equal(await call('balanceOf', B), 0n)
+    assert.equal(await rpc(url, 'anvil_setERC20Allowance', [A, B, TOKEN, '0x77']), null)
+    assert.equal(await call('allowance', A, B), 0x77n)
+    assert.equal(await call('allowance', B, A), 0n)
+    assert.equal(await rpc(url, 'eth_getStorageAt', [TOKEN, '0x7', 'latest']), word(0))
+  }
+  assert.equal(await ask('hardhat_dealERC20', B, TOKEN, '0x0'), true)
+  for (const other of ['0x', '0x602a5f5260205ff3', '0x5f5460010160005260206000f3', '0x5f5ffd']) {
+    await ask('anvil_setCode', TOKEN, other)
+    await assert.rejects(ask('anvil_dealERC20', A, TOKEN, '0x2a'), (e) => e.code === -32000 &&
+      /no slot of the token/.test(e.message))
+  }
+})
+await check('smaller names of anvil\'s', async () => {
+  await equal('eth_requestAccounts')
+  await equal('eth_networkId')
+  await same('anvil_getGenesisTime')
+  await same('eth_coinbase')
+  await equal('eth_getAccount', A, 'latest')
+  await equal('eth_getAccount', '0x000000000000000000000000000000000000dead', 'latest')
+  const hash = '0x' + 'ab'.repeat(32)
+  await equal('debug_codeByHash', hash, null)
+  for (const url of [ours, theirs]) {
+    const { codeHash } = await rpc(url, 'eth_getAccount', [A, 'latest'])
+    assert.equal(await rpc(url, 'debug_codeByHash', [codeHash, null]),
+      await rpc(url, 'eth_getCode', [A, 'latest']))
+    const nonce = Number(await rpc(url, 'eth_getTransactionCount', [FROM, 'latest'])) - 1
+    const tx = await rpc(url, 'eth_getTransactionBySenderAndNonce', [FROM, '0x' + nonce.toString(16)])
+    assert.deepEqual([tx.from, Number(tx.nonce)], [FROM, nonce])
+    assert.deepEqual(await rpc(url, 'eth_getTransactionByHash', [tx.hash]), tx)
+    assert.equal(await rpc(url, 'eth_getTransactionBySenderAndNonce', [FROM, '0xffff']), null)
+  }
+})
 await check('back to the genesis: reset', async () => {
   await same('anvil_reset')
   await equal('eth_blockNumber')
