@@ -1,9 +1,12 @@
 /* Log queries: the filter object, eth_getLogs, and filters that are polled. A polled
- * filter keeps the last block it has told about; what is new is a query from there on. */
+ * filter keeps the last block it has told about; what is new is a query from there on.
+ * When blocks are taken off that it has told about, it keeps them until it is asked:
+ * their logs come first then, marked as removed. */
 #include "rpc_int.h"
 
 #define PENDING_KEEP  4096u
 #define INLINE_BLOCKS 8u
+#define REMOVED_KEEP  256u /* blocks taken off since the last question */
 
 enum filter_kind { FILTER_LOGS, FILTER_BLOCKS, FILTER_PENDING };
 
@@ -17,6 +20,8 @@ struct filter {
     uint64_t asked_ms; /* for removal when idle */
     hash32 *hashes;    /* pending transactions since the last question */
     size_t hash_num;
+    struct chain_block **removed; /* held, in the order in which they went */
+    size_t removed_num;
 };
 
 /* ---- the filter object ---- */
@@ -145,6 +150,21 @@ bool log_filter_copy(struct arena *a, const struct log_filter *in, struct log_fi
     return ok;
 }
 
+bool log_filter_excludes(const struct log_filter *f, const uint8_t bloom[256])
+{
+    bool any = f->addr_num == 0;
+    for (size_t i = 0; !any && i < f->addr_num; i++)
+        any = bloom_may_contain(bloom, slice_of(f->addrs[i].b, 20));
+    for (size_t p = 0; any && p < 4; p++) {
+        if (f->topic_num[p] == 0)
+            continue;
+        any = false;
+        for (size_t i = 0; !any && i < f->topic_num[p]; i++)
+            any = bloom_may_contain(bloom, slice_of(f->topics[p][i].b, 32));
+    }
+    return !any;
+}
+
 /* ---- scanning ---- */
 
 struct scan {
@@ -218,6 +238,8 @@ enum call_status logs_scan(struct call *c, const struct log_query *q)
         return range_error(c, q->from, q->from + range_max - 1, range_max,
                            "query exceeds max block range", "");
     json_arr(&c->out);
+    if (q->before.len > 0)
+        json_raw(&c->out, q->before);
     mt_err err = chain_scan_logs(c->rpc->opt.chain, &q->filter, q->from, q->to, take_log,
                                  &s, call_should_stop, c);
     if (err != MT_OK)
@@ -245,12 +267,21 @@ enum call_status m_logs(struct call *c)
 
 /* ---- filters ---- */
 
+static void removed_clear(struct filter *f)
+{
+    for (size_t i = 0; i < f->removed_num; i++)
+        chain_block_drop(f->removed[i]);
+    f->removed_num = 0;
+}
+
 static void filter_drop(struct rpc *r, struct filter **at)
 {
     struct filter *f = *at;
     *at = f->next;
     r->filter_num--;
     arena_fini(&f->arena);
+    removed_clear(f);
+    mt_free(f->removed);
     mt_free(f->hashes);
     mt_free(f);
 }
@@ -366,7 +397,7 @@ static enum call_status new_blocks(struct call *c, struct filter *f)
 /* A query of more than a few blocks goes to a reader, in memory of its own. */
 static enum call_status scan_somewhere(struct call *c, const struct log_query *q)
 {
-    size_t size = sizeof(*q) + 5 * 16 + q->filter.addr_num * sizeof(address);
+    size_t size = sizeof(*q) + 6 * 16 + q->filter.addr_num * sizeof(address);
     struct arena a;
     if (q->by_hash || q->from > q->to || q->to - q->from < INLINE_BLOCKS) {
         c->deadline_ns = c->start_ns + c->rpc->opt.call_timeout_ms * 1000000u;
@@ -374,14 +405,34 @@ static enum call_status scan_somewhere(struct call *c, const struct log_query *q
     }
     for (size_t i = 0; i < 4; i++)
         size += q->filter.topic_num[i] * sizeof(hash32);
-    size += 1024; /* alignment and the arena's own header */
+    size += q->before.len + 1024; /* alignment and the arena's own header */
     struct log_query *copy = mt_alloc(size);
     *copy = *q;
     arena_init_fixed(&a, copy + 1, size - sizeof(*copy));
     c->handoff = copy;
-    if (!log_filter_copy(&a, &q->filter, &copy->filter))
+    void *before = arena_copy(&a, q->before.ptr, q->before.len);
+    if (before == NULL || !log_filter_copy(&a, &q->filter, &copy->filter))
         return call_error(c, MT_ELIMIT, NULL);
+    copy->before = slice_of(before, q->before.len);
     return CALL_TO_READER;
+}
+
+/* The logs of the blocks that went, as the elements of a list; false: more than a reply
+ * may have. Newest first, as a stack is taken down. */
+static bool write_removed(struct call *c, struct filter *f, slice *out)
+{
+    const struct log_query *q = &f->query;
+    struct buf text;
+    buf_init_arena(&text, c->arena, c->rpc->opt.reply_max);
+    struct json_out j = json_out(&text);
+    for (size_t i = 0; i < f->removed_num; i++) {
+        uint64_t n = f->removed[i]->block.header.number;
+        bool late = q->has_to && q->to > q->from && n > q->to;
+        if (!late && !(q->has_from && n < q->from))
+            wire_removed_logs(&j, f->removed[i], &q->filter);
+    }
+    *out = buf_slice(&text);
+    return buf_ok(&text);
 }
 
 static enum call_status new_logs(struct call *c, struct filter *f)
@@ -397,12 +448,17 @@ static enum call_status new_logs(struct call *c, struct filter *f)
     uint64_t range_max = c->rpc->opt.logs_range_max;
     if (range_max > 0 && q.to >= q.from && q.to - q.from >= range_max)
         q.to = q.from + range_max - 1;
+    if (!write_removed(c, f, &q.before))
+        return call_fail(c, RPC_TOO_LARGE, "response too large");
+    removed_clear(f);
     f->told = MT_MAX(q.to, f->told);
-    if (q.from > q.to) {
-        json_raw(&c->out, slice_str("[]"));
-        return CALL_DONE;
-    }
-    return scan_somewhere(c, &q);
+    if (q.from <= q.to)
+        return scan_somewhere(c, &q);
+    json_arr(&c->out);
+    if (q.before.len > 0)
+        json_raw(&c->out, q.before);
+    json_arr_end(&c->out);
+    return CALL_DONE;
 }
 
 enum call_status m_filter_changes(struct call *c)
@@ -451,5 +507,37 @@ void filters_pending(struct rpc *r, const hash32 *hash)
         if (f->hashes == NULL)
             f->hashes = mt_alloc(PENDING_KEEP * sizeof(*f->hashes));
         f->hashes[f->hash_num++] = *hash;
+    }
+}
+
+/* False: more went than a filter may keep. What it holds is not the whole truth then, so
+ * it goes too: "filter not found" tells its owner to begin anew. */
+static bool note_removed(struct filter *f, const struct chain_update *u)
+{
+    uint64_t lowest = u->removed[u->removed_num - 1]->block.header.number;
+    for (size_t i = 0; f->kind == FILTER_LOGS && i < u->removed_num; i++) {
+        struct chain_block *b = u->removed[i];
+        if (b->block.header.number > f->told ||
+            log_filter_excludes(&f->query.filter, b->block.header.bloom))
+            continue;
+        if (f->removed_num == REMOVED_KEEP)
+            return false;
+        if (f->removed == NULL)
+            f->removed = mt_alloc(REMOVED_KEEP * sizeof(struct chain_block *));
+        chain_block_hold(b);
+        f->removed[f->removed_num++] = b;
+    }
+    f->told = MT_MIN(f->told, lowest == 0 ? 0 : lowest - 1);
+    return true;
+}
+
+void filters_update(struct rpc *r, const struct chain_update *u)
+{
+    struct filter **at = &r->filters;
+    while (*at != NULL && u->removed_num > 0) {
+        if ((*at)->kind != FILTER_PENDING && !note_removed(*at, u))
+            filter_drop(r, at);
+        else
+            at = &(*at)->next;
     }
 }

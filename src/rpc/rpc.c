@@ -221,6 +221,7 @@ void rpc_update(struct rpc *r, const struct chain_update *u)
     head_view_drop(r->view);
     r->view = u->view;
     sync_update(r, u);
+    filters_update(r, u);
     sub_update(r, u);
     feed_update(r);
 }
@@ -234,11 +235,13 @@ void rpc_tick(struct rpc *r, uint64_t now_ns)
 {
     feed_tick(r, now_ns);
     sync_expire(r, now_ns);
+    sub_tick(r, now_ns);
 }
 
 void rpc_sync(struct rpc *r, const struct rpc_sync *sync)
 {
     bool turned = sync->syncing != r->sync.syncing;
+    r->follows = true;
     r->sync = *sync;
     if (turned)
         sub_syncing(r);

@@ -167,6 +167,8 @@ struct rpc {
     struct feed_wait *feed_waits; /* calls that wait for the next head */
     unsigned feed_wait_num;
     struct rpc_sync sync;
+    bool follows;                      /* rpc_sync was called */
+    uint64_t sync_told_ns;             /* when the subscribers were last told */
     struct sync_wait *sync_waits[256]; /* SYNC_BUCKETS, by hash */
     unsigned sync_num;
     struct dev *dev;
@@ -301,6 +303,9 @@ uint64_t wire_first_log(const struct chain_block *b, uint32_t idx);
 void wire_log(struct json_out *j, const struct chain_block *b, uint32_t tx_idx,
               uint64_t log_idx, const struct log *log, bool removed);
 void wire_log_hit(struct json_out *j, const struct log_hit *hit, bool removed);
+/* Those logs of a block taken off that match, the last one first. */
+void wire_removed_logs(struct json_out *j, const struct chain_block *b,
+                       const struct log_filter *f);
 /* The members of an execution payload (Engine API) but for its transactions. */
 void wire_payload_fields(struct json_out *j, const struct block *b, slice access_list);
 void wire_access_list(struct json_out *j, const struct access_entry *list, size_t num);
@@ -411,19 +416,25 @@ struct log_query {
     hash32 hash;
     bool has_from, has_to;
     uint64_t from, to;
+    slice before; /* elements that stand before the logs in the reply */
 };
 bool val_log_query(struct call *c, const json_t *v, struct log_query *out);
 enum call_status logs_scan(struct call *c, const struct log_query *q);
 /* A copy of a filter in an arena. */
 bool log_filter_copy(struct arena *a, const struct log_filter *in,
                      struct log_filter *out);
+/* True when a block's bloom says that none of its logs can match. */
+bool log_filter_excludes(const struct log_filter *f, const uint8_t bloom[256]);
 void filters_pending(struct rpc *r, const hash32 *hash);
+/* Blocks went: filters that told about them have to say so. */
+void filters_update(struct rpc *r, const struct chain_update *u);
 void filters_free(struct rpc *r);
 
 /* ---- sub.c ---- */
 void sub_update(struct rpc *r, const struct chain_update *u);
 void sub_pending(struct rpc *r, struct pool_tx *tx);
 void sub_syncing(struct rpc *r);
+void sub_tick(struct rpc *r, uint64_t now_ns);
 void sub_gone(struct rpc *r, struct net_ref ref);
 void sub_free(struct rpc *r);
 

@@ -1,6 +1,9 @@
-/* Subscriptions of WebSocket connections: new heads, logs, waiting transactions. What is
- * pushed is written once per kind and sent with each subscription's id around it. */
+/* Subscriptions of WebSocket connections: new heads, logs, waiting transactions, whether
+ * the node is catching up. What is pushed is written once per kind and sent with each
+ * subscription's id around it. */
 #include "rpc_int.h"
+
+#define SYNC_EVERY_NS 60000000000u /* progress while it lasts, as often as geth */
 
 enum sub_kind { SUB_HEADS, SUB_LOGS, SUB_PENDING, SUB_SYNCING };
 
@@ -10,6 +13,7 @@ struct sub {
     struct net_ref ref;
     enum sub_kind kind;
     bool full; /* whole transactions */
+    bool told; /* syncing: whether the node is */
     struct log_filter filter;
     struct arena arena;
 };
@@ -175,42 +179,35 @@ static void push_head(struct rpc *r, const struct chain_block *b)
     buf_fini(&value);
 }
 
-/* True when the bloom says that none of the block's logs can match. */
-static bool bloom_excludes(const struct log_filter *f, const uint8_t bloom[256])
+static void push_log(struct rpc *r, const struct sub *s, const struct chain_block *b,
+                     uint32_t tx_idx, uint64_t log_idx, const struct log *log,
+                     bool removed, struct buf *value)
 {
-    bool any = f->addr_num == 0;
-    for (size_t i = 0; !any && i < f->addr_num; i++)
-        any = bloom_may_contain(bloom, slice_of(f->addrs[i].b, 20));
-    for (size_t p = 0; any && p < 4; p++) {
-        if (f->topic_num[p] == 0)
-            continue;
-        any = false;
-        for (size_t i = 0; !any && i < f->topic_num[p]; i++)
-            any = bloom_may_contain(bloom, slice_of(f->topics[p][i].b, 32));
-    }
-    return !any;
+    if (!log_filter_match(&s->filter, log))
+        return;
+    buf_reset(value);
+    struct json_out j = json_out(value);
+    wire_log(&j, b, tx_idx, log_idx, log, removed);
+    push(r, s, buf_slice(value));
 }
 
+/* What is taken off comes last log first, as it is undone. */
 static void push_logs_to(struct rpc *r, const struct sub *s, const struct chain_block *b,
                          bool removed)
 {
     struct buf value;
-    uint64_t log_idx = 0;
-    if (bloom_excludes(&s->filter, b->block.header.bloom))
+    uint32_t num = (uint32_t)b->block.tx_num;
+    uint64_t at = removed ? wire_first_log(b, num) : 0;
+    if (log_filter_excludes(&s->filter, b->block.header.bloom))
         return;
     buf_init(&value, r->opt.reply_max);
     net_cork(r->net, s->ref);
-    for (uint32_t i = 0; i < b->block.tx_num; i++) {
-        for (size_t k = 0; k < b->receipts[i].log_num; k++, log_idx++) {
-            const struct log *log = &b->receipts[i].logs[k];
-            if (!log_filter_match(&s->filter, log))
-                continue;
-            buf_reset(&value);
-            struct json_out j = json_out(&value);
-            wire_log(&j, b, i, log_idx, log, removed);
-            push(r, s, buf_slice(&value));
-        }
-    }
+    for (uint32_t i = 0; !removed && i < num; i++)
+        for (size_t k = 0; k < b->receipts[i].log_num; k++)
+            push_log(r, s, b, i, at++, &b->receipts[i].logs[k], false, &value);
+    for (uint32_t i = num; removed && i-- > 0;)
+        for (size_t k = b->receipts[i].log_num; k-- > 0;)
+            push_log(r, s, b, i, --at, &b->receipts[i].logs[k], true, &value);
     net_uncork(r->net, s->ref);
     buf_fini(&value);
 }
@@ -257,12 +254,11 @@ void sub_pending(struct rpc *r, struct pool_tx *tx)
     }
 }
 
-/* As geth has it: true with the progress when catching up begins, false at its end. */
-void sub_syncing(struct rpc *r)
+/* As geth has it: {syncing: true, status} when catching up begins and now and then while
+ * it lasts, false at its end. */
+static void push_syncing(struct rpc *r, bool fresh_only)
 {
     struct buf value;
-    if (r->subs == NULL || r->net == NULL || !any_of(r, SUB_SYNCING))
-        return;
     buf_init(&value, r->opt.reply_max);
     struct json_out j = json_out(&value);
     if (r->sync.syncing) {
@@ -275,8 +271,31 @@ void sub_syncing(struct rpc *r)
     } else {
         json_bool(&j, false);
     }
-    for (const struct sub *s = r->subs; s != NULL; s = s->next)
-        if (s->kind == SUB_SYNCING)
-            push(r, s, buf_slice(&value));
+    for (struct sub *s = r->subs; s != NULL; s = s->next) {
+        if (s->kind != SUB_SYNCING || (fresh_only && s->told))
+            continue;
+        s->told = true;
+        push(r, s, buf_slice(&value));
+    }
     buf_fini(&value);
+}
+
+void sub_syncing(struct rpc *r)
+{
+    if (r->subs == NULL || r->net == NULL || !any_of(r, SUB_SYNCING))
+        return;
+    r->sync_told_ns = clock_mono_ns();
+    push_syncing(r, false);
+}
+
+/* New subscribers hear how things stand, after their reply; a node that does not follow
+ * another has nothing to tell. */
+void sub_tick(struct rpc *r, uint64_t now_ns)
+{
+    if (!r->follows || r->subs == NULL || r->net == NULL || !any_of(r, SUB_SYNCING))
+        return;
+    if (r->sync.syncing && now_ns - r->sync_told_ns > SYNC_EVERY_NS)
+        sub_syncing(r);
+    else
+        push_syncing(r, true);
 }

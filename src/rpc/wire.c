@@ -413,6 +413,21 @@ uint64_t wire_first_log(const struct chain_block *b, uint32_t idx)
     return n;
 }
 
+void wire_removed_logs(struct json_out *j, const struct chain_block *b,
+                       const struct log_filter *f)
+{
+    uint32_t num = (uint32_t)b->block.tx_num;
+    uint64_t log_idx = wire_first_log(b, num);
+    for (uint32_t i = num; i-- > 0;) {
+        for (size_t k = b->receipts[i].log_num; k-- > 0;) {
+            const struct log *log = &b->receipts[i].logs[k];
+            log_idx--;
+            if (log_filter_match(f, log))
+                wire_log(j, b, i, log_idx, log, true);
+        }
+    }
+}
+
 /* scalar / 10^decimals as decimal text, without trailing zeros. */
 static void scaled_text(u256 scalar, uint64_t decimals, char out[160])
 {

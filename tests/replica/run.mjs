@@ -18,6 +18,7 @@ const here = dirname(fileURLToPath(import.meta.url))
 const require = createRequire(join(here, '../clients/package.json'))
 const { keccak256, createPublicClient, webSocket } = require('viem')
 const { mnemonicToAccount } = require('viem/accounts')
+const { Web3 } = require('web3')
 const WebSocket = require('ws')
 
 process.setMaxListeners(100) // one a node and folder
@@ -606,6 +607,78 @@ async function catchingUp(dir) {
   p.close()
 }
 
+// A replica at the head falls behind while nothing gets through to it, and catches up.
+async function fallsBehind(dir) {
+  const s = await sequencer(join(dir, 'a'))
+  let open = Promise.resolve(), release = () => {}
+  const p = await proxy(() => s.url, async (text, body) => {
+    if (!body.includes('metis_getBlocks')) return text
+    await open
+    await sleep(20)
+    return text
+  })
+  const f = await replica(join(dir, 'b'), p.url, { extra: ['--follow.batch', '20', '--follow.wait', '100ms'] })
+  const BEFORE = 5, BLOCKS = 400
+  await rpc(s.url, 'hardhat_mine', [hex(BEFORE)])
+  await level(s, f)
+  await until('no catching up', async () => (await rpc(f.url, 'eth_syncing')) === false)
+
+  // Raw, through viem and through web3.js: each hears at once that nothing is to be caught up.
+  const raw = [], viaViem = [], changed = [], data = []
+  const subscribe = async (out) => {
+    const socket = new WebSocket(f.ws)
+    const got = []
+    socket.on('message', (m) => {
+      const { id, result, params } = JSON.parse(m)
+      got.push(id === 1 ? { id: result } : params.subscription)
+      if (id !== 1) out.push(params.result)
+    })
+    socket.on('open', () => socket.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_subscribe', params: ['syncing'] })))
+    await until('the first word', () => out.length > 0)
+    assert.equal(got[0].id, got[1], 'the reply comes before what is pushed')
+    return socket
+  }
+  const socket = await subscribe(raw)
+  const client = createPublicClient({ transport: webSocket(f.ws) })
+  const { unsubscribe } = await client.transport.subscribe({ params: ['syncing'], onData: (d) => viaViem.push(d.result), onError: (e) => viaViem.push(e) })
+  const web3 = new Web3(f.ws)
+  const sub = await web3.eth.subscribe('syncing')
+  sub.on('changed', (v) => changed.push(v))
+  sub.on('data', (v) => data.push(v))
+  await until('the first words', () => viaViem.length > 0 && changed.length > 0)
+  for (const first of [raw[0], viaViem[0], changed[0]]) assert.equal(first, false)
+
+  open = new Promise((r) => (release = r))
+  await rpc(s.url, 'hardhat_mine', [hex(BLOCKS)])
+  release()
+  const turn = await until('the turn', () => raw[1])
+  assert.deepEqual(Object.keys(turn).sort(), ['status', 'syncing'])
+  assert.equal(turn.syncing, true)
+  for (const key of ['startingBlock', 'currentBlock', 'highestBlock']) assert.match(turn.status[key], /^0x[0-9a-f]+$/)
+  assert.ok(Number(turn.status.startingBlock) >= BEFORE)
+  assert.equal(Number(turn.status.highestBlock), BEFORE + BLOCKS)
+  const asked = await rpc(f.url, 'eth_syncing')
+  if (asked !== false) { // it may be over by now
+    assert.equal(asked.startingBlock, turn.status.startingBlock)
+    assert.ok(Number(asked.currentBlock) >= Number(turn.status.currentBlock))
+    const late = [] // who comes in the middle hears how far it is
+    const other = await subscribe(late)
+    assert.ok(late[0] === false || late[0].syncing === true)
+    other.close()
+  }
+  await level(s, f)
+  await until('the end', () => raw.at(-1) === false && viaViem.at(-1) === false && changed.at(-1) === false)
+  assert.equal(await rpc(f.url, 'eth_syncing'), false)
+  assert.deepEqual(raw.map((x) => x === false ? false : x.syncing), [false, true, false])
+  assert.deepEqual(viaViem, raw)
+  assert.deepEqual(changed, [false, true, false])
+  assert.equal(Number(data[0].highestBlock), BEFORE + BLOCKS)
+  await unsubscribe()
+  socket.close()
+  web3.provider.disconnect()
+  p.close()
+}
+
 async function lag(dir) {
   const s = await sequencer(join(dir, 'a'))
   const f = await replica(join(dir, 'b'), s.url)
@@ -664,6 +737,7 @@ const scenes = [
   ['https', overTls],
   ['the followed node is away and comes', away],
   ['catching up is reported, stopped and gone on with', catchingUp],
+  ['falling behind and catching up is told to subscribers', fallsBehind],
   ['safe and finalized are the followed node\'s', tags],
 ]
 console.log(`seed ${seed}`)

@@ -292,6 +292,48 @@ await check('reorg: removed logs are pushed, other blocks stand, the new transac
   assert.equal(await ask('evm_setAutomine', true), true) // and building goes on
   await receipt(ours, await ask('eth_sendRawTransaction', await transfer(ours)))
 })
+await check('reorg: filters that are polled tell of removed logs, then of the new ones', async () => {
+  const filter = await ask('eth_newFilter', { address: A })
+  const blocks = await ask('eth_newBlockFilter')
+  const changes = (id) => ask('eth_getFilterChanges', id)
+  const emit = async () => receipt(ours, await ask('eth_sendRawTransaction', await transfer(ours, { to: A, value: 0n })))
+  const [x, y] = [await emit(), await emit()]
+  assert.deepEqual((await changes(filter)).map((l) => [l.removed, l.transactionHash]),
+    [[false, x.transactionHash], [false, y.transactionHash]])
+  assert.deepEqual(await changes(blocks), [x.blockHash, y.blockHash])
+  const nonce = Number(await ask('eth_getTransactionCount', FROM, 'latest')) - 2
+  const again = await transfer(ours, { nonce, to: A, value: 0n })
+  await ask('anvil_reorg', 2, [[again, 1]])
+  const head = await ask('eth_getBlockByNumber', 'latest', false)
+  const got = await changes(filter)
+  assert.deepEqual(got.map((l) => [l.removed, l.blockHash]),
+    [[true, y.blockHash], [true, x.blockHash], [false, head.hash]])
+  const plain = ({ removed, ...rest }) => rest
+  for (const [gone, was] of [[got[0], y], [got[1], x]]) // but for the mark what the receipt had
+    assert.deepEqual(plain(gone), plain(was.logs[0]))
+  assert.deepEqual(await changes(blocks), [head.parentHash, head.hash])
+  assert.deepEqual(await changes(filter), [])
+  // Blocks that went and none that came.
+  await ask('anvil_rollback', 1)
+  assert.deepEqual((await changes(filter)).map((l) => [l.removed, l.blockHash]), [[true, head.hash]])
+  assert.deepEqual(await changes(blocks), [])
+  // A filter that never told of a block does not take it back.
+  await ask('evm_setAutomine', true)
+  const z = await emit()
+  await ask('anvil_rollback', 1)
+  assert.deepEqual(await changes(filter), [])
+  assert.notEqual(z.blockHash, head.hash)
+})
+await check('more blocks removed than a filter keeps: it is gone, as its owner hears', async () => {
+  const [mine, others] = [await ask('eth_newFilter', { address: A }), await ask('eth_newFilter', { address: B })]
+  for (let i = 0; i < 257; i++)
+    await receipt(ours, await ask('eth_sendRawTransaction', await transfer(ours, { to: A, value: 0n })))
+  await ask('eth_getFilterChanges', mine)
+  await ask('eth_getFilterChanges', others)
+  await ask('anvil_rollback', 257)
+  await assert.rejects(ask('eth_getFilterChanges', mine), (e) => e.code === -32000 && /filter not found/.test(e.message))
+  assert.deepEqual(await ask('eth_getFilterChanges', others), [])
+})
 await check('setChainId is refused with the way to do it', () =>
   assert.rejects(ask('anvil_setChainId', 5), /--network FILE/))
 
