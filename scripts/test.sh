@@ -319,6 +319,7 @@ suite_rpc() {
     tally "what Otterscan asks" node tests/rpc/ots.mjs --bin build/metisd
     tally "dev methods" node tests/rpc/dev.mjs --bin build/metisd
     tally "state dumps" node tests/rpc/dump.mjs --bin build/metisd
+    tally "replies in parts and in gzip" node tests/rpc/stream.mjs --bin build/metisd
     fixtures rpc || return 0
     tally "rpc cases" node tests/rpc/run.mjs --bin build/metisd "$dir/rpc/tests"
     tally "ranges, bad blocks, many calls" node tests/rpc/debug.mjs --bin build/metisd "$dir/rpc/tests"

@@ -20,6 +20,8 @@
  *   requests in flight         reading stops            reading stops
  *   replies not taken          reading stops, dropped   close 1013
  *                              after write_timeout_ms
+ *   a reply in parts that      closed without the last
+ *   cannot be finished         chunk
  *   idle                       closed                   closed (pings count)
  *   its half closed            what is ready within 1 s, then closed
  *   bytes held for clients,    503, closed              close 1013
@@ -173,6 +175,36 @@ bool net_reply(struct net_server *s, struct net_ref ref, uint64_t req_id,
 /* As net_reply with another HTTP status (WebSocket: as net_reply). */
 bool net_reply_status(struct net_server *s, struct net_ref ref, uint64_t req_id,
                       unsigned status, struct buf *body);
+
+/* As net_reply with a body in gzip, for a client that takes it. */
+bool net_reply_gzip(struct net_server *s, struct net_ref ref, uint64_t req_id,
+                    struct buf *body);
+
+/* What the client of an open request takes, bits; none for WebSockets, unix sockets and
+ * clients that are gone. */
+#define NET_PARTS 1u /* HTTP/1.1: a reply in parts */
+#define NET_GZIP  2u
+unsigned net_accepts(struct net_server *s, struct net_ref ref, uint64_t req_id);
+
+/* How far a reply in parts is ahead of its client, for whoever makes the parts on another
+ * thread: what was handed over since is the difference of his count and `arrived`. */
+struct net_flow {
+    _Atomic uint64_t arrived; /* bytes that net_part was given */
+    _Atomic uint64_t unsent;  /* bytes that stand on the connection, not yet taken by the
+                                 socket; at least those of them */
+};
+
+/* One part of a reply whose length is not known: HTTP/1.1 with `Transfer-Encoding:
+ * chunked`, only for clients with NET_PARTS. The bytes are taken out of body; last may
+ * come with none. flow (NULL: nobody asks) is kept up to the last part, net_cut or until
+ * a call has said false; it must live as long. gzip is that of the first part. False:
+ * the connection is gone, further parts are not wanted. */
+bool net_part(struct net_server *s, struct net_ref ref, uint64_t req_id, struct buf *body,
+              struct net_flow *flow, bool gzip, bool last);
+
+/* A reply of which parts were given cannot be finished: its connection is closed before
+ * the last chunk, from which every HTTP client knows that the reply is not whole. */
+void net_cut(struct net_server *s, struct net_ref ref, uint64_t req_id);
 
 /* Sends one WebSocket message on our own account. False when the connection is gone,
  * is not a WebSocket, or its queue was full (it is then being closed with 1013). */

@@ -8,7 +8,8 @@
  *   READER    on the readers, with a snapshot, an arena and a time budget of its own;
  *   LATER     it waits for the pool or the executor and is finished by their answer.
  * Replies are written once, in their final form, by the JSON writer; a batch is
- * answered when its last call is.
+ * answered when its last call is. Large replies of readers and large batches leave in
+ * parts over HTTP/1.1, see stream_max; large ones in one piece are compressed.
  *
  * admin_* and metis_config are answered on trusted connections only (net_trusted),
  * whatever apis says; those see every namespace that is open by default too.
@@ -72,7 +73,10 @@ struct rpc_options {
     size_t api_num;
     size_t body_max;      /* bytes of one request */
     unsigned batch_max;   /* calls of one batch */
-    size_t reply_max;     /* bytes of one reply, batches included */
+    size_t reply_max;     /* bytes of one reply in one piece, and of a batch */
+    size_t stream_max;    /* bytes of one that leaves in parts, while it is made; 0: none
+                                  does */
+    bool gzip;            /* large replies, for clients that take it */
     unsigned readers_max; /* calls on the readers at once; then -32005 */
     unsigned traces_max;  /* of them traces that run at once, the others wait; 0: half
                                   of the readers, at least one */

@@ -116,6 +116,12 @@ static void pop_chunk(struct conn *c)
     chunk_free(c->server, k);
 }
 
+static void tell_flow(struct conn *c)
+{
+    if (MT_UNLIKELY(c->flow != NULL))
+        c->flow->unsent = c->out_bytes;
+}
+
 void conn_consume(struct conn *c, size_t n)
 {
     metric_add(METRIC_net_sent_bytes_total, c->server->opt.metric_net, n);
@@ -125,11 +131,12 @@ void conn_consume(struct conn *c, size_t n)
         if (n < left) {
             k->off += n;
             out_less(c, n);
-            return;
+            break;
         }
         n -= left;
         pop_chunk(c);
     }
+    tell_flow(c);
 }
 
 static unsigned gather(struct conn *c, uv_buf_t iov[IOV_MAX_NET], size_t *total)
@@ -161,6 +168,7 @@ static void write_cb(uv_write_t *req, int status)
     }
     if (c->closing)
         return;
+    tell_flow(c);
     conn_flush(c);
     conn_resume(c);
 }
@@ -383,7 +391,7 @@ void conn_free(struct conn *c)
         pop_chunk(c);
     for (uint64_t id = c->head_id; !conn_pushes(c) && id != c->next_id; id++) {
         struct slot *slot = &c->slots[id % NET_PIPELINE_MAX];
-        if (!slot->done)
+        if (!slot->done && !slot->parts)
             continue;
         c->server->held -= slot->body.len;
         buf_fini(&slot->body);
@@ -406,6 +414,7 @@ void conn_close(struct conn *c)
     if (c->closing)
         return;
     c->closing = true;
+    c->flow = NULL;
     uv_close((uv_handle_t *)&c->tcp, closed_cb);
 }
 
@@ -440,7 +449,9 @@ void conn_tick(struct conn *c, uint64_t now_ms)
         c->write_left = left;
         c->write_deadline_ms = now_ms + c->server->opt.write_timeout_ms;
     }
-    if ((c->linger || (c->half && c->out_head == NULL)) && now_ms > c->deadline_ms) {
+    bool begun = c->flow != NULL; /* a reply on its way is not broken off */
+    if ((c->linger || (c->half && c->out_head == NULL && !begun)) &&
+        now_ms > c->deadline_ms) {
         conn_close(c);
     } else if (!c->draining && c->ws != NULL) {
         tick_ws(c, now_ms);

@@ -175,13 +175,34 @@ static void keep_word(char out[NET_WORD_KEEP], slice value)
     out[n] = 0;
 }
 
-/* Headers that only matter to files. */
-static void file_header(struct http_request *r, slice name, slice value)
+/* RFC 9110, 12.5.3: gzip among the codings, and not with a weight of nothing. */
+static bool takes_gzip(slice list)
+{
+    while (list.len > 0) {
+        const uint8_t *comma = memchr(list.ptr, ',', list.len);
+        size_t n = comma == NULL ? list.len : (size_t)(comma - list.ptr);
+        slice word = slice_of(list.ptr, n), weight = {0};
+        const uint8_t *semi = n == 0 ? NULL : memchr(word.ptr, ';', n);
+        if (semi != NULL) {
+            word.len = (size_t)(semi - word.ptr);
+            weight = trim(slice_of(semi + 1, n - word.len - 1));
+        }
+        if (ascii_ieq(trim(word), "gzip"))
+            return !ascii_ieq(weight, "q=0") && !ascii_ieq(weight, "q=0.0") &&
+                   !ascii_ieq(weight, "q=0.00") && !ascii_ieq(weight, "q=0.000");
+        n += comma != NULL;
+        list = slice_of(list.ptr + n, list.len - n);
+    }
+    return false;
+}
+
+/* Headers that matter to the form of the reply. */
+static void reply_header(struct http_request *r, slice name, slice value)
 {
     if (ascii_ieq(name, "if-none-match"))
         keep_word(r->etag, value);
     else if (ascii_ieq(name, "accept-encoding"))
-        r->gzip = has_token(value, "gzip");
+        r->gzip = takes_gzip(value);
 }
 
 static unsigned on_header(void *ctx, slice name, slice value)
@@ -223,10 +244,10 @@ static unsigned on_header(void *ctx, slice name, slice value)
         if (ascii_ieq(name, "authorization") && c->listener->has_jwt)
             r->auth_ok =
                 jwt_bearer_ok(c->listener->jwt_secret, value, clock_unix_ms() / 1000);
-        file_header(r, name, value);
+        reply_header(r, name, value);
         break;
     case 15:
-        file_header(r, name, value);
+        reply_header(r, name, value);
         break;
     case 17:
         if (ascii_ieq(name, "sec-websocket-key") && value.len == 24) {
@@ -353,6 +374,10 @@ static uint64_t open_slot(struct conn *c)
     slot->type = NULL;
     slot->cors = cors_value(c);
     slot->file = NULL;
+    slot->gzip = slot->parts = slot->last = false;
+    slot->accepts =
+        (uint8_t)((c->req.version_10 ? 0 : NET_PARTS) | (c->req.gzip ? NET_GZIP : 0));
+    slot->flow = NULL;
     return id;
 }
 
@@ -451,49 +476,206 @@ static void put_file_headers(struct conn *c, const struct slot *slot)
     conn_put(c, "\r\n", 2);
 }
 
-static void put_reply(struct conn *c, const struct slot *slot, struct buf *body)
+/* A head is put together of pieces: a formatter costs more than all of the rest here. */
+struct head_text {
+    size_t len;
+    char text[512];
+};
+
+static void add(struct head_text *h, const char *s, size_t len)
 {
-    char head[512];
-    size_t n = mt_fmt(head, sizeof(head), "HTTP/1.1 %u %s\r\n", slot->status,
-                      http_status_text(slot->status));
-    if (slot->type != NULL && body->len > 0)
-        n += mt_fmt(head + n, sizeof(head) - n, "Content-Type: %s\r\n", slot->type);
-    if (slot->status != 204 && slot->status != 304)
-        n += mt_fmt(head + n, sizeof(head) - n, "Content-Length: %zu\r\n", body->len);
-    if (slot->cors != NULL) {
-        n +=
-            mt_fmt(head + n, sizeof(head) - n,
-                   "Access-Control-Allow-Origin: %.200s\r\nVary: Origin\r\n", slot->cors);
-        if (slot->status == 204)
-            n += mt_fmt(head + n, sizeof(head) - n,
-                        "Access-Control-Allow-Methods: POST, GET, OPTIONS\r\n"
-                        "Access-Control-Allow-Headers: Content-Type\r\n"
-                        "Access-Control-Max-Age: 600\r\n");
+    MT_ASSERT(len <= sizeof(h->text) - h->len);
+    memcpy(h->text + h->len, s, len);
+    h->len += len;
+}
+
+static void add_str(struct head_text *h, const char *s)
+{
+    add(h, s, strlen(s));
+}
+
+static void add_num(struct head_text *h, size_t v)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    do
+        digits[--at] = (char)('0' + v % 10);
+    while ((v /= 10) > 0);
+    add(h, digits + at, sizeof(digits) - at);
+}
+
+static void add_cors(struct head_text *h, const struct slot *slot)
+{
+    add_str(h, "Access-Control-Allow-Origin: ");
+    add(h, slot->cors, strnlen(slot->cors, 200));
+    add_str(h, "\r\nVary: Origin\r\n");
+    if (slot->status == 204)
+        add_str(h, "Access-Control-Allow-Methods: POST, GET, OPTIONS\r\n"
+                   "Access-Control-Allow-Headers: Content-Type\r\n"
+                   "Access-Control-Max-Age: 600\r\n");
+}
+
+/* What single statuses must say. */
+static void add_demands(struct head_text *h, unsigned status)
+{
+    if (status == 401)
+        add_str(h, "WWW-Authenticate: Bearer\r\n");
+    if (status == 405)
+        add_str(h, "Allow: POST, GET, OPTIONS\r\n");
+    if (status == 426)
+        add_str(h, "Sec-WebSocket-Version: 13\r\n");
+}
+
+/* The head of a reply; chunked: of one whose length nobody knows yet. */
+static void put_head(struct conn *c, const struct slot *slot, size_t len, bool chunked)
+{
+    struct head_text h;
+    h.len = 0; /* the text is not cleared first */
+    add_str(&h, "HTTP/1.1 ");
+    add_num(&h, slot->status);
+    add_str(&h, " ");
+    add_str(&h, http_status_text(slot->status));
+    if (slot->type != NULL && (len > 0 || chunked)) {
+        add_str(&h, "\r\nContent-Type: ");
+        add_str(&h, slot->type);
     }
-    if (slot->status == 401)
-        n += mt_fmt(head + n, sizeof(head) - n, "WWW-Authenticate: Bearer\r\n");
-    if (slot->status == 405)
-        n += mt_fmt(head + n, sizeof(head) - n, "Allow: POST, GET, OPTIONS\r\n");
-    if (slot->status == 426)
-        n += mt_fmt(head + n, sizeof(head) - n, "Sec-WebSocket-Version: 13\r\n");
+    if (chunked) {
+        add_str(&h, "\r\nTransfer-Encoding: chunked");
+    } else if (slot->status != 204 && slot->status != 304) {
+        add_str(&h, "\r\nContent-Length: ");
+        add_num(&h, len);
+    }
+    add_str(&h, "\r\n");
+    if (slot->cors != NULL)
+        add_cors(&h, slot);
+    if (slot->status != 200)
+        add_demands(&h, slot->status);
     if (slot->close)
-        n += mt_fmt(head + n, sizeof(head) - n, "Connection: close\r\n");
+        add_str(&h, "Connection: close\r\n");
     else if (slot->say_keep)
-        n += mt_fmt(head + n, sizeof(head) - n, "Connection: keep-alive\r\n");
+        add_str(&h, "Connection: keep-alive\r\n");
+    if (slot->gzip && slot->file == NULL)
+        add_str(&h, "Content-Encoding: gzip\r\nVary: Accept-Encoding\r\n");
     if (slot->file == NULL)
-        n += mt_fmt(head + n, sizeof(head) - n, "\r\n");
-    conn_put(c, head, n);
+        add_str(&h, "\r\n");
+    conn_put(c, h.text, h.len);
     if (slot->file != NULL)
         put_file_headers(c, slot);
+}
+
+static void put_reply(struct conn *c, const struct slot *slot, struct buf *body)
+{
+    put_head(c, slot, body->len, false);
     conn_put_buf(c, body);
     if (slot->close)
         conn_drain(c);
 }
 
+/* ---- replies in parts ---- */
+
+static void put_chunk(struct conn *c, struct buf *part)
+{
+    char text[24];
+    if (part->len == 0) /* that would be the end */
+        return;
+    conn_put(c, text, mt_fmt(text, sizeof(text), "%zx\r\n", part->len));
+    conn_put_buf(c, part);
+    conn_put(c, "\r\n", 2);
+}
+
+static void end_parts(struct conn *c, struct slot *slot)
+{
+    conn_put(c, "0\r\n\r\n", 5);
+    c->flow = slot->flow = NULL;
+    slot->parts = false;
+    if (slot->close)
+        conn_drain(c);
+}
+
+/* Its turn has come: the head, and the parts that had to wait. */
+static void begin_parts(struct conn *c, struct slot *slot)
+{
+    put_head(c, slot, 0, true);
+    c->flow = slot->flow;
+    c->server->held -= slot->body.len;
+    put_chunk(c, &slot->body);
+    buf_fini(&slot->body);
+    if (c->flow != NULL)
+        c->flow->unsent = c->out_bytes;
+}
+
+/* The replies after the one that has just been sent whose turn has come. */
+static void next_replies(struct conn *c)
+{
+    c->head_id++;
+    while (c->head_id != c->next_id) {
+        struct slot *slot = slot_of(c, c->head_id);
+        if (slot->parts) {
+            begin_parts(c, slot);
+            if (!slot->last)
+                return;
+            end_parts(c, slot);
+        } else if (slot->done) {
+            c->server->held -= slot->body.len;
+            put_reply(c, slot, &slot->body);
+            buf_fini(&slot->body);
+            slot->done = false;
+        } else {
+            return;
+        }
+        c->head_id++;
+    }
+}
+
+static void part_waits(struct conn *c, struct slot *slot, struct buf *part)
+{
+    size_t len = part->len;
+    buf_put_slice(&slot->body, buf_slice(part));
+    buf_reset(part);
+    if (!buf_ok(&slot->body)) {
+        conn_close(c);
+        return;
+    }
+    c->server->held += len;
+    if (slot->flow != NULL)
+        slot->flow->unsent = slot->body.len;
+}
+
+void http_part(struct conn *c, uint64_t id, struct buf *part, struct net_flow *flow,
+               bool gzip, bool last)
+{
+    struct slot *slot = slot_of(c, id);
+    bool first = !slot->parts, turn = id == c->head_id;
+    if (first) {
+        slot->parts = true;
+        slot->status = 200;
+        slot->type = "application/json";
+        slot->gzip = gzip;
+        slot->flow = flow;
+        buf_init(&slot->body, c->server->opt.held_max);
+        if (turn)
+            begin_parts(c, slot);
+    }
+    slot->last = last;
+    if (last)
+        slot->flow = NULL; /* its owner may go */
+    if (!turn) {
+        part_waits(c, slot, part);
+        return;
+    }
+    put_chunk(c, part);
+    if (flow != NULL)
+        flow->unsent = c->out_bytes;
+    if (last) {
+        end_parts(c, slot);
+        next_replies(c);
+    }
+}
+
 void http_answer(struct conn *c, uint64_t id, unsigned status, const char *type,
                  struct buf *body)
 {
-    struct slot *slot = &c->slots[id % NET_PIPELINE_MAX];
+    struct slot *slot = slot_of(c, id);
     slot->status = (uint16_t)status;
     slot->type = type;
     if (id != c->head_id) { /* one before it is still open: wait in the slot */
@@ -510,17 +692,7 @@ void http_answer(struct conn *c, uint64_t id, unsigned status, const char *type,
         return;
     }
     put_reply(c, slot, body);
-    c->head_id++;
-    while (c->head_id != c->next_id) {
-        slot = &c->slots[c->head_id % NET_PIPELINE_MAX];
-        if (!slot->done)
-            break;
-        c->server->held -= slot->body.len;
-        put_reply(c, slot, &slot->body);
-        buf_fini(&slot->body);
-        slot->done = false;
-        c->head_id++;
-    }
+    next_replies(c);
 }
 
 void http_refuse(struct conn *c, unsigned status)

@@ -77,6 +77,10 @@ struct slot { /* an unanswered request of an HTTP connection */
     const char *cors;
     const struct net_file *file; /* whose headers go with the reply */
     bool gzip;
+    uint8_t accepts; /* NET_PARTS, NET_GZIP */
+    bool parts;      /* the reply comes in parts; body has those that wait for its turn */
+    bool last;       /* and all of them are there */
+    struct net_flow *flow;
     struct buf body;
 };
 
@@ -150,6 +154,7 @@ struct conn {
     /* output */
     struct chunk *out_head, *out_tail;
     size_t out_bytes;
+    struct net_flow *flow; /* of the reply in parts that is being sent; or NULL */
     uint64_t write_deadline_ms;
     unsigned corks;
     bool writing, reading, stalled;
@@ -191,6 +196,11 @@ struct net_server {
 static inline bool conn_pushes(const struct conn *c)
 {
     return c->ws != NULL || c->ipc;
+}
+
+static inline struct slot *slot_of(struct conn *c, uint64_t id)
+{
+    return &c->slots[id % NET_PIPELINE_MAX];
 }
 
 /* Requests of it are not answered yet. */
@@ -244,6 +254,8 @@ void http_keep_view(struct conn *c);           /* the read buffer is about to go
 void http_drop_body(struct conn *c, bool all); /* all: its memory too */
 void http_answer(struct conn *c, uint64_t id, unsigned status, const char *type,
                  struct buf *body);
+void http_part(struct conn *c, uint64_t id, struct buf *part, struct net_flow *flow,
+               bool gzip, bool last);
 const char *http_status_text(unsigned status);
 
 /* ws.c */

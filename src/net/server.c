@@ -259,8 +259,25 @@ static bool push_message(struct conn *c, struct buf *move, slice message)
     return true;
 }
 
-bool net_reply_status(struct net_server *s, struct net_ref ref, uint64_t req_id,
-                      unsigned status, struct buf *body)
+/* Of an HTTP connection: the slot of a request that is not answered; or NULL. */
+static struct slot *open_slot(struct conn *c, uint64_t req_id)
+{
+    if (conn_pushes(c) || req_id < c->head_id || req_id >= c->next_id)
+        return NULL;
+    struct slot *slot = slot_of(c, req_id);
+    return slot->done ? NULL : slot;
+}
+
+static void after_reply(struct conn *c)
+{
+    struct net_server *s = c->server;
+    if (c->phase == CONN_IDLE && !c->linger)
+        c->deadline_ms = uv_now(s->loop) + s->opt.idle_timeout_ms;
+    conn_flush(c);
+}
+
+static bool reply(struct net_server *s, struct net_ref ref, uint64_t req_id,
+                  unsigned status, bool gzip, struct buf *body)
 {
     struct conn *c = net_conn_of(s, ref);
     bool ok = true;
@@ -275,30 +292,80 @@ bool net_reply_status(struct net_server *s, struct net_ref ref, uint64_t req_id,
             ok = push_message(c, body, (slice){0});
         buf_reset(body);
     } else {
-        if (req_id < c->head_id || req_id >= c->next_id ||
-            c->slots[req_id % NET_PIPELINE_MAX].done) {
+        struct slot *slot = open_slot(c, req_id);
+        if (slot == NULL) {
             buf_reset(body);
             return false;
         }
+        slot->gzip = gzip;
         if (!conn_may_hold(c, body->len)) {
             buf_reset(body);
             status = 503;
-            c->slots[req_id % NET_PIPELINE_MAX].close = true;
+            slot->close = true;
+            slot->gzip = false;
         }
         http_answer(c, req_id, status, "application/json", body);
-        if (c->phase == CONN_IDLE && !c->linger)
-            c->deadline_ms = uv_now(s->loop) + s->opt.idle_timeout_ms;
-        conn_flush(c);
+        after_reply(c);
     }
     if (!c->closing)
         conn_resume(c);
     return ok;
 }
 
+bool net_reply_status(struct net_server *s, struct net_ref ref, uint64_t req_id,
+                      unsigned status, struct buf *body)
+{
+    return reply(s, ref, req_id, status, false, body);
+}
+
 bool net_reply(struct net_server *s, struct net_ref ref, uint64_t req_id,
                struct buf *body)
 {
-    return net_reply_status(s, ref, req_id, 200, body);
+    return reply(s, ref, req_id, 200, false, body);
+}
+
+bool net_reply_gzip(struct net_server *s, struct net_ref ref, uint64_t req_id,
+                    struct buf *body)
+{
+    return reply(s, ref, req_id, 200, true, body);
+}
+
+unsigned net_accepts(struct net_server *s, struct net_ref ref, uint64_t req_id)
+{
+    struct conn *c = net_conn_of(s, ref);
+    const struct slot *slot = c == NULL ? NULL : open_slot(c, req_id);
+    return slot == NULL ? 0 : slot->accepts;
+}
+
+bool net_part(struct net_server *s, struct net_ref ref, uint64_t req_id, struct buf *body,
+              struct net_flow *flow, bool gzip, bool last)
+{
+    struct conn *c = net_conn_of(s, ref);
+    struct slot *slot = c == NULL ? NULL : open_slot(c, req_id);
+    if (slot != NULL && !conn_may_hold(c, body->len)) {
+        conn_close(c);
+        slot = NULL;
+    }
+    if (slot == NULL) {
+        buf_reset(body);
+        return false;
+    }
+    size_t len = body->len;
+    http_part(c, req_id, body, flow, gzip, last);
+    if (flow != NULL) /* after `unsent`: the sum of both is never too small */
+        flow->arrived += len;
+    if (!c->closing)
+        after_reply(c);
+    if (!c->closing)
+        conn_resume(c);
+    return !c->closing;
+}
+
+void net_cut(struct net_server *s, struct net_ref ref, uint64_t req_id)
+{
+    struct conn *c = net_conn_of(s, ref);
+    if (c != NULL && open_slot(c, req_id) != NULL)
+        conn_close(c);
 }
 
 bool net_send(struct net_server *s, struct net_ref ref, slice message)

@@ -213,6 +213,8 @@ static void rpc_limits(struct network *net, struct rpc_options *opt)
     opt->body_max = (size_t)option(net, OPT_rpc_body_max);
     opt->batch_max = (unsigned)option(net, OPT_rpc_batch_max);
     opt->reply_max = (size_t)option(net, OPT_rpc_reply_max);
+    opt->stream_max = (size_t)option(net, OPT_rpc_stream_max);
+    opt->gzip = option(net, OPT_rpc_gzip) != 0;
     opt->readers_max = (unsigned)option(net, OPT_rpc_queue_max);
     opt->call_gas_max = option(net, OPT_rpc_gas_cap);
     opt->call_timeout_ms = option(net, OPT_rpc_evm_timeout);

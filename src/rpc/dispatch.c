@@ -1,7 +1,9 @@
 /* From a body to a reply. A body is parsed once; each call of it writes its whole
  * reply object into a buffer of its own, so that calls of a batch may end in any order
  * on any thread, and the request is answered when the last one has ended. A handler
- * that fails after it began to write is no trouble: its buffer is rewound. */
+ * that fails after it began to write is no trouble: its buffer is rewound. Two kinds of
+ * large replies leave before they are whole: that of a reader (stream.c), and a batch,
+ * whose ended calls go out in their order. */
 #include "rpc_int.h"
 #include <time.h>
 
@@ -49,7 +51,7 @@ void requests_gone(struct rpc *r, struct net_ref ref)
             q->gone = true;
 }
 
-static void request_free(struct request *q)
+void request_free(struct request *q)
 {
     struct rpc *r = q->rpc;
     if (q->prev != NULL)
@@ -76,55 +78,107 @@ static void request_free(struct request *q)
     mt_free(q);
 }
 
-static void send_reply(struct request *q, struct buf *b)
+/* False: the request lives on until its reply is compressed. */
+static bool send_reply(struct request *q, struct buf *b)
 {
+    if (gzip_reply(q, b))
+        return false;
     if (q->done != NULL)
         q->done(q->done_ctx, b);
     else
         net_reply(q->rpc->net, q->ref, q->net_id, b);
+    return true;
 }
 
 static void write_error(struct buf *b, struct call_id id, int code, const char *text,
                         const struct error_data *data);
 
-/* Puts the replies of a batch together; those past the size limit become errors. */
-static void join_batch(struct request *q, struct buf *all)
+/* ---- batches ---- */
+
+/* Puts the replies of calls that ended together; those past the size limit become
+ * errors. */
+static void join_calls(struct request *q, struct buf *all)
 {
     size_t size_max = q->rpc->opt.reply_max;
-    bool any = false;
-    for (unsigned i = 0; i < q->call_num; i++) {
-        struct call *c = &q->calls[i];
+    for (; q->sent < q->ready; q->sent++) {
+        struct call *c = &q->calls[q->sent];
         if (c->buf.len == 0)
             continue;
-        buf_put_u8(all, any ? ',' : '[');
-        any = true;
+        buf_put_u8(all, q->any ? ',' : '[');
+        q->any = true;
         if (all->len + c->buf.len + 2 > size_max)
             write_error(all, c->id, RPC_TOO_LARGE, "response too large", NULL);
         else
             buf_put_slice(all, buf_slice(&c->buf));
         buf_fini(&c->buf);
     }
-    if (any)
-        buf_put_u8(all, ']');
+}
+
+static void send_joined(struct request *q, bool last)
+{
+    struct buf all;
+    buf_init(&all, q->rpc->opt.reply_max + 1024u * q->call_num);
+    join_calls(q, &all);
+    if (last && q->any)
+        buf_put_u8(&all, ']');
+    q->ready_bytes = 0;
+    if (!net_part(q->rpc->net, q->ref, q->net_id, &all, NULL, false, last))
+        q->gone = true;
+    buf_fini(&all);
+}
+
+/* A call has ended. What stands before the first that has not may go out when it is much:
+ * an item is a whole reply, result or error, and nothing that comes later changes it. */
+static void batch_goes_on(struct request *q)
+{
+    while (q->ready < q->call_num && q->calls[q->ready].ended)
+        q->ready_bytes += q->calls[q->ready++].buf.len;
+    if (MT_LIKELY(q->ready_bytes < RPC_PART_FIRST) || q->open == 0 || q->done != NULL ||
+        q->websocket || q->gone || q->rpc->opt.stream_max == 0)
+        return;
+    if (!q->in_parts && (net_accepts(q->rpc->net, q->ref, q->net_id) & NET_PARTS) == 0)
+        return;
+    if (!q->in_parts)
+        metric_add(METRIC_rpc_streams_total, q->rpc->opt.metric_net, 1);
+    q->in_parts = true;
+    send_joined(q, false);
+}
+
+static bool batch_end(struct request *q)
+{
+    if (q->in_parts) {
+        send_joined(q, true);
+        return true;
+    }
+    struct buf all;
+    buf_init(&all, q->rpc->opt.reply_max + 1024u * q->call_num);
+    join_calls(q, &all);
+    if (q->any)
+        buf_put_u8(&all, ']');
+    bool sent = send_reply(q, &all);
+    buf_fini(&all);
+    return sent;
 }
 
 static void request_end(struct request *q)
 {
-    if (!q->batch) {
-        send_reply(q, &q->one.buf);
-    } else {
-        struct buf all;
-        buf_init(&all, q->rpc->opt.reply_max + 1024u * q->call_num);
-        join_batch(q, &all);
-        send_reply(q, &all);
-        buf_fini(&all);
-    }
-    request_free(q);
+    bool sent = true;
+    if (q->batch)
+        sent = batch_end(q);
+    else if (q->one.stream != NULL)
+        stream_end(&q->one);
+    else
+        sent = send_reply(q, &q->one.buf);
+    if (sent)
+        request_free(q);
 }
 
 static void request_less(struct request *q)
 {
-    if (--q->open == 0)
+    q->open--;
+    if (q->batch)
+        batch_goes_on(q);
+    if (q->open == 0)
         request_end(q);
 }
 
@@ -172,6 +226,14 @@ static void write_error(struct buf *b, struct call_id id, int code, const char *
 static enum call_status put_failure(struct call *c, int code, const char *text,
                                     const struct error_data *data)
 {
+    if (c->stream != NULL) { /* too late to say so: it will be cut off */
+        if (!c->failed)
+            log_debug("rpc", "a reply is cut off", KV_STR("method", c->method->name),
+                      KV_STR("reason", text), KV_END);
+        c->failed = true;
+        buf_reset(&c->buf);
+        return CALL_DONE;
+    }
     c->failed = true;
     metric_add(METRIC_rpc_errors_total, c->rpc->opt.metric_net, 1);
     buf_reset(&c->buf);
@@ -250,6 +312,8 @@ static void call_begin(struct call *c)
 /* The reply object is complete, unless it went over its limit or nobody wants it. */
 static void call_seal(struct call *c)
 {
+    if (c->stream != NULL)
+        return;
     if (!c->failed)
         buf_put_u8(&c->buf, '}');
     if (!buf_ok(&c->buf))
@@ -272,6 +336,7 @@ static void call_end(struct call *c)
     c->handoff = NULL;
     metric_observe_ns(METRIC_rpc_duration_seconds, c->rpc->opt.metric_net,
                       clock_mono_ns() - c->start_ns);
+    c->ended = true;
     request_less(c->req);
 }
 
@@ -371,8 +436,10 @@ static void reader_run(struct job *job, unsigned worker_idx)
     if (c->has_state)
         chain_state_close(&c->state);
     c->has_state = false;
+    if (c->stream != NULL)
+        stream_seal(c);
     arena_renew(r, c->arena);
-    c->run_ns = clock_mono_ns() - t0;
+    c->run_ns = clock_mono_ns() - t0 - c->waited_ns;
     c->task.run = reader_back;
     rpc_post(r, &c->task);
 }
@@ -397,6 +464,8 @@ static void to_reader(struct call *c)
         c->next = sequencer_next(r->opt.sequencer);
     if (chain_spec_of(r->opt.chain)->l1_fee)
         c->tip = suggest_tip(c);
+    if (!c->req->batch && !c->req->websocket && c->req->done == NULL)
+        c->accepts = net_accepts(r->net, c->req->ref, c->req->net_id);
     bool trace = is_trace(c->method), wait = trace && r->trace_num >= r->opt.traces_max;
     if (r->reader_num >= r->opt.readers_max ||
         (!wait && workers_submit(r->opt.readers, &c->job) != MT_OK)) {

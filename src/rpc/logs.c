@@ -167,27 +167,63 @@ bool log_filter_excludes(const struct log_filter *f, const uint8_t bloom[256])
 
 /* ---- scanning ---- */
 
+/* One search. A reply that grows large is to leave in parts, after which nothing can be
+ * refused any more; so from a certain size on the search only counts to its end, and when
+ * that is within the limits a second one writes what comes after the first piece. */
 struct scan {
     struct call *c;
-    size_t num;
+    size_t num;   /* logs so far */
+    size_t bytes; /* at least those of the reply */
+    bool counts;  /* no more is written */
+    struct log_place {
+        uint64_t number;
+        uint32_t idx;
+    } next; /* the first log that is not written yet */
     bool full;
     uint64_t full_at; /* block whose logs went over the limit */
 };
+
+#define LOG_TEXT_MAX 1024u /* of a log without its data */
+
+static bool is_full(struct scan *s, const struct log_hit *hit)
+{
+    const struct rpc_options *opt = &s->c->rpc->opt;
+    s->bytes += LOG_TEXT_MAX + 2 * hit->log->data.len;
+    s->full = s->num >= opt->logs_max || !buf_ok(&s->c->buf) ||
+              (s->counts && s->bytes > opt->stream_max);
+    s->full_at = hit->number;
+    return s->full;
+}
 
 static bool take_log(void *ctx, const struct log_hit *hit)
 {
     struct scan *s = ctx;
     struct call *c = s->c;
-    if (hit->number > c->view->head->block.header.number)
+    if (hit->number > c->view->head->block.header.number || is_full(s, hit))
         return false;
-    if (s->num >= c->rpc->opt.logs_max || !buf_ok(&c->buf)) {
-        s->full = true;
-        s->full_at = hit->number;
-        return false;
-    }
     s->num++;
+    if (s->counts)
+        return true;
+    if (c->buf.len >= RPC_PART_FIRST && stream_may(c)) {
+        s->counts = true;
+        s->next = (struct log_place){hit->number, hit->log_idx};
+        return true;
+    }
     wire_log_hit(&c->out, hit, false);
     return true;
+}
+
+/* The second search. */
+static bool put_log(void *ctx, const struct log_hit *hit)
+{
+    struct scan *s = ctx;
+    struct call *c = s->c;
+    if (hit->number > c->view->head->block.header.number)
+        return false;
+    if (hit->number == s->next.number && hit->log_idx < s->next.idx)
+        return true;
+    wire_log_hit(&c->out, hit, false);
+    return call_part(c);
 }
 
 /* Names blocks that work, in words and for programs: who asks for them, and then from
@@ -214,13 +250,50 @@ static enum call_status scan_block(struct call *c, const struct log_query *q)
     if (b == NULL)
         return call_fail(c, RPC_SERVER, "unknown block");
     json_arr(&c->out);
-    for (uint32_t i = 0; i < b->block.tx_num; i++)
+    for (uint32_t i = 0; i < b->block.tx_num; i++) {
         for (size_t k = 0; k < b->receipts[i].log_num; k++, log_idx++)
             if (log_filter_match(&q->filter, &b->receipts[i].logs[k]))
                 wire_log(&c->out, b, i, log_idx, &b->receipts[i].logs[k], false);
+        if (!call_part(c))
+            break;
+    }
     json_arr_end(&c->out);
     chain_block_drop(b);
     return CALL_DONE;
+}
+
+static enum call_status too_many_logs(struct call *c, const struct log_query *q,
+                                      const struct scan *s)
+{
+    const struct rpc_options *opt = &c->rpc->opt;
+    bool bytes = s->num < opt->logs_max;
+    uint64_t limit = !bytes      ? opt->logs_max
+                     : s->counts ? opt->stream_max
+                                 : opt->reply_max;
+    if (s->full_at > q->from)
+        return range_error(c, q->from, s->full_at - 1, limit, "query returned more than",
+                           bytes ? " bytes" : " results");
+    return call_fail(c, RPC_LIMIT,
+                     "one block has more logs than a reply may have: "
+                     "narrow the filter by address or topics");
+}
+
+/* The logs that were only counted. Both searches must have seen the same chain: its last
+ * block stands for all before it. */
+static bool write_rest(struct call *c, const struct log_query *q, struct scan *s,
+                       const hash32 *last)
+{
+    struct chain *chain = c->rpc->opt.chain;
+    hash32 now;
+    mt_err err = chain_scan_logs(chain, &q->filter, s->next.number, q->to, put_log, s,
+                                 call_should_stop, c);
+    if (err == MT_OK && !c->failed)
+        err = chain_canonical_hash(chain, q->to, &now);
+    if (err != MT_OK)
+        call_error(c, err, NULL);
+    else if (!c->failed && !hash32_eq(&now, last))
+        call_fail(c, RPC_SERVER, "the chain was reorganised during the search");
+    return !c->failed;
 }
 
 enum call_status logs_scan(struct call *c, const struct log_query *q)
@@ -240,19 +313,17 @@ enum call_status logs_scan(struct call *c, const struct log_query *q)
     json_arr(&c->out);
     if (q->before.len > 0)
         json_raw(&c->out, q->before);
+    hash32 last;
+    if (chain_canonical_hash(c->rpc->opt.chain, q->to, &last) != MT_OK)
+        return call_fail(c, RPC_SERVER, "unknown block");
     mt_err err = chain_scan_logs(c->rpc->opt.chain, &q->filter, q->from, q->to, take_log,
                                  &s, call_should_stop, c);
     if (err != MT_OK)
         return call_error(c, err, NULL);
-    bool bytes = s.full && s.num < c->rpc->opt.logs_max;
-    uint64_t limit = bytes ? c->rpc->opt.reply_max : c->rpc->opt.logs_max;
-    if (s.full && s.full_at > q->from)
-        return range_error(c, q->from, s.full_at - 1, limit, "query returned more than",
-                           bytes ? " bytes" : " results");
     if (s.full)
-        return call_fail(c, RPC_LIMIT,
-                         "one block has more logs than a reply may have: "
-                         "narrow the filter by address or topics");
+        return too_many_logs(c, q, &s);
+    if (s.counts && !write_rest(c, q, &s, &last))
+        return CALL_DONE;
     json_arr_end(&c->out);
     return CALL_DONE;
 }

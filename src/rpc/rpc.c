@@ -61,6 +61,8 @@ void rpc_options_default(struct rpc_options *opt)
         .body_max = 5u * 1024u * 1024u,
         .batch_max = 1000,
         .reply_max = 25u * 1024u * 1024u,
+        .stream_max = (size_t)1 << 30,
+        .gzip = true,
         .readers_max = 1024,
         .trees_max = (size_t)256 * 1024 * 1024,
         .call_gas_max = 50000000,
@@ -320,28 +322,31 @@ void rpc_write_docs(struct buf *out)
 #undef X
     struct rpc_options d;
     rpc_options_default(&d);
-    buf_printf(out,
-               "\n## Limits (defaults)\n| limit | value | answer |\n|---|---|---|\n"
-               "| body | %zu bytes | HTTP 413, WebSocket close 1009 |\n"
-               "| depth of JSON | 64 | -32700 |\n"
-               "| calls of a batch | %u | -32600 |\n"
-               "| reply, batches included | %zu bytes | -32003 |\n"
-               "| calls on readers and waiting for them | %u | -32005 |\n"
-               "| traces at once | half of the readers | the others wait |\n"
-               "| cost of an address (rpc.rate) | off | -32005, data.retryAfterMs |\n"
-               "| parsed JSON of all requests | %zu bytes | -32005 |\n"
-               "| gas of eth_call, eth_estimateGas | %llu | capped |\n"
-               "| time of a reader call | %llu ms | -32002 |\n"
-               "| blocks of eth_getLogs | %llu | -32005, data: the range that works |\n"
-               "| logs of eth_getLogs | %zu | -32005, data: the range that works |\n"
-               "| addresses, or topics at a position | %zu | -32602 |\n"
-               "| a state dump that is loaded, unpacked | a quarter of rpc.job_memory; "
-               "its accounts, parsed: half | -32005 |\n"
-               "| blocks built up to a dump's head | 10000 | -32005 |\n"
-               "| subscriptions of a connection | %u | -32005 |\n"
-               "| filters | %u, idle %llu ms | -32005 |\n",
-               d.body_max, d.batch_max, d.reply_max, d.readers_max, d.trees_max,
-               (unsigned long long)d.call_gas_max, (unsigned long long)d.call_timeout_ms,
-               (unsigned long long)d.logs_range_max, d.logs_max, d.log_terms_max,
-               d.subs_conn_max, d.filters_max, (unsigned long long)d.filter_idle_ms);
+    buf_printf(
+        out,
+        "\n## Limits (defaults)\n| limit | value | answer |\n|---|---|---|\n"
+        "| body | %zu bytes | HTTP 413, WebSocket close 1009 |\n"
+        "| depth of JSON | 64 | -32700 |\n"
+        "| calls of a batch | %u | -32600 |\n"
+        "| reply, batches included | %zu bytes | -32003 |\n"
+        "| reply that leaves in parts (rpc.stream-max) | %zu bytes | closed before "
+        "the last chunk |\n"
+        "| calls on readers and waiting for them | %u | -32005 |\n"
+        "| traces at once | half of the readers | the others wait |\n"
+        "| cost of an address (rpc.rate) | off | -32005, data.retryAfterMs |\n"
+        "| parsed JSON of all requests | %zu bytes | -32005 |\n"
+        "| gas of eth_call, eth_estimateGas | %llu | capped |\n"
+        "| time of a reader call | %llu ms | -32002 |\n"
+        "| blocks of eth_getLogs | %llu | -32005, data: the range that works |\n"
+        "| logs of eth_getLogs | %zu | -32005, data: the range that works |\n"
+        "| addresses, or topics at a position | %zu | -32602 |\n"
+        "| a state dump that is loaded, unpacked | a quarter of rpc.job_memory; "
+        "its accounts, parsed: half | -32005 |\n"
+        "| blocks built up to a dump's head | 10000 | -32005 |\n"
+        "| subscriptions of a connection | %u | -32005 |\n"
+        "| filters | %u, idle %llu ms | -32005 |\n",
+        d.body_max, d.batch_max, d.reply_max, d.stream_max, d.readers_max, d.trees_max,
+        (unsigned long long)d.call_gas_max, (unsigned long long)d.call_timeout_ms,
+        (unsigned long long)d.logs_range_max, d.logs_max, d.log_terms_max,
+        d.subs_conn_max, d.filters_max, (unsigned long long)d.filter_idle_ms);
 }

@@ -1,6 +1,8 @@
 /* rpc, private: the call in progress, its helpers, and the seams between the files.
  *   rpc.c       options, table, life
  *   dispatch.c  bodies -> calls -> replies; readers; completion
+ *   stream.c    replies that leave while they are made
+ *   gzip.c      large replies in gzip
  *   scan.c      the usual shape of a request
  *   rate.c      what an address may ask for
  *   params.c    parameters        wire.c   JSON forms of chain values
@@ -104,6 +106,10 @@ struct call {
     uint64_t gas;       /* between the stages of a handler */
     uint64_t cheap_key; /* eth_call: what its duration is remembered under; 0: nothing */
     uint64_t run_ns;    /* on a reader */
+    uint64_t waited_ns; /* of it for the client to take its reply */
+    unsigned accepts;   /* NET_ bits of the client; of calls on a reader */
+    struct stream *stream;  /* the reply leaves in parts, and has begun to */
+    bool ended;             /* of a batch: buf has its whole reply */
     struct call *wait_next; /* a trace that waits for its turn */
     void *handoff;          /* likewise; one allocation, freed with the call */
 };
@@ -117,6 +123,10 @@ struct request {
     _Atomic bool gone;           /* nobody waits for the reply: stop */
     struct request *prev, *more; /* in progress */
     size_t reply_bytes;          /* of a batch's ended calls */
+    unsigned ready, sent;        /* its calls that ended before the first that has not;
+                                    of them those that went out in parts */
+    size_t ready_bytes;          /* of those that did not */
+    bool in_parts, any;          /* parts were sent; the batch has a reply at all */
     size_t tree_bytes;           /* that doc takes */
     rpc_done_fn *done;           /* instead of the net */
     void *done_ctx;
@@ -154,6 +164,7 @@ struct rpc {
     unsigned spare_num;
     unsigned reader_num;                   /* calls on readers, waiting traces included */
     unsigned trace_num;                    /* traces on readers */
+    _Atomic unsigned stream_num;           /* replies that leave in parts */
     struct call *trace_first, *trace_last; /* waiting ones */
     struct request *requests;              /* in progress */
     size_t tree_bytes;
@@ -192,6 +203,7 @@ bool method_signature(const struct method *m, const char **params, const char **
 /* ---- dispatch.c ---- */
 void rpc_request(struct rpc *r, struct request *req, slice body);
 struct request *request_new(struct rpc *r);
+void request_free(struct request *q);
 
 /* Ends a call with an error; returns CALL_DONE for the handler to return. data NULL:
  * none. */
@@ -215,6 +227,35 @@ bool call_should_stop(void *ctx);
 
 /* A connection is gone: its calls stop. */
 void requests_gone(struct rpc *r, struct net_ref ref);
+
+/* ---- stream.c ---- */
+#define RPC_PART_FIRST ((size_t)1024 * 1024) /* replies up to this size are one piece */
+#define RPC_PART       ((size_t)256 * 1024)
+/* What is written so far may leave, if the client takes parts and enough is written. Once
+ * it has begun, a failure of the call cuts the connection, so whoever calls this has
+ * checked before what can be checked. False: nobody wants the rest, or the call
+ * failed. */
+bool stream_part(struct call *c);
+static inline bool call_part(struct call *c)
+{
+    return c->buf.len < RPC_PART || stream_part(c);
+}
+/* The reply of this call would leave in parts if it were large. */
+bool stream_may(const struct call *c);
+/* On the reader: what is left of a reply that has begun, in order or not. */
+void stream_seal(struct call *c);
+/* On the loop, after all parts: ends the reply or cuts the connection. */
+void stream_end(struct call *c);
+
+/* ---- gzip.c ---- */
+struct gzip;
+struct gzip *gzip_new(void);
+void gzip_free(struct gzip *g); /* NULL is allowed */
+/* Adds the text; what is ready of the compressed bytes goes to out, with last all. */
+void gzip_put(struct gzip *g, slice text, bool last, struct buf *out);
+/* A large reply to a client that takes gzip: compressed on a reader, then sent, and then
+ * the request is freed. False: it is sent as it is. */
+bool gzip_reply(struct request *q, struct buf *body);
 
 /* ---- scan.c ---- */
 #define SCAN_METHOD_MAX 64u

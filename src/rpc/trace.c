@@ -24,6 +24,8 @@ static void on_step(void *ctx, const struct vm_step_view *v)
         steps_step(t, v);
     if (t->opt->kinds & TRACE_VM)
         vm_trace_step(t, v);
+    if ((t->opt->kinds & (TRACE_STEPS | TRACE_VM)) && !call_part(t->c))
+        trace_fail(t, MT_ECANCELED);
 }
 
 static void on_enter(void *ctx, unsigned depth, const struct vm_msg *msg)
@@ -95,7 +97,7 @@ static bool trace_should_stop(void *ctx)
 {
     const struct trace *t = ctx;
     return t->err != MT_OK || !buf_ok(&t->c->buf) || call_should_stop(t->c) ||
-           (t->deadline_ns != 0 && clock_mono_ns() > t->deadline_ns);
+           (t->deadline_ns != 0 && clock_mono_ns() > t->deadline_ns + t->c->waited_ns);
 }
 
 /* ---- one transaction ---- */
@@ -121,6 +123,8 @@ static void trace_failed(struct trace *t, mt_err err, const struct mt_diag *diag
     struct call *c = t->c;
     if (t->err != MT_OK)
         err = t->err;
+    if (c->failed) /* that is why */
+        return;
     if (!buf_ok(&c->buf))
         call_fail(c, RPC_TOO_LARGE, "response too large: at most %zu bytes",
                   c->rpc->opt.reply_max);

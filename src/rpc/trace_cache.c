@@ -61,7 +61,8 @@ bool trace_cache_get(struct call *c, const hash32 *key)
 
 void trace_cache_put(struct call *c, const hash32 *key, size_t from)
 {
-    if (c->failed || !buf_ok(&c->buf) || c->buf.len - from > TEXT_MAX)
+    if (c->failed || c->stream != NULL || !buf_ok(&c->buf) ||
+        c->buf.len - from > TEXT_MAX)
         return;
     size_t len = c->buf.len - from;
     struct text *x = mt_alloc(sizeof(*x) + len);

@@ -65,6 +65,7 @@ static enum call_status every_tx(struct call *c, struct chain_block *b,
         if (ok) {
             trace_write_result(&r.t, &o);
             json_obj_end(j);
+            ok = call_part(c);
         }
     }
     if (ok)

@@ -139,9 +139,12 @@ static bool send_one(struct load *l, struct conn *c)
     return true;
 }
 
-/* The whole size once the header is there; 0: not yet; SIZE_MAX: not a reply we know. */
+/* The whole size once it is known; 0: not yet; SIZE_MAX: not a reply we know. A reply in
+ * chunks is whole when the last one is there: JSON on one line has no such bytes. */
 static size_t reply_size(const struct conn *c)
 {
+    static const char last[] = "\r\n0\r\n\r\n";
+    size_t n = sizeof(last) - 1;
     const char *p = (const char *)c->in.ptr;
     const char *end = memmem(p, c->in.len, "\r\n\r\n", 4);
     if (end == NULL)
@@ -149,6 +152,8 @@ static size_t reply_size(const struct conn *c)
     for (const char *line = p; line < end; line = strstr(line, "\r\n") + 2) {
         if (strncasecmp(line, "content-length:", 15) == 0)
             return (size_t)(end - p) + 4 + strtoul(line + 15, NULL, 10);
+        if (strncasecmp(line, "transfer-encoding: chunked", 26) == 0)
+            return memcmp(c->in.ptr + c->in.len - n, last, n) == 0 ? c->in.len : 0;
     }
     return SIZE_MAX;
 }

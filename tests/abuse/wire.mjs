@@ -43,16 +43,40 @@ export const head = (c, length, more = '') =>
   `POST / HTTP/1.1\r\nHost: ${c.host}\r\nContent-Type: application/json\r\n` +
   `Content-Length: ${length}\r\n${more}\r\n`
 
-// The first reply in the bytes: { status, text, rest }, or undefined when it is not complete.
+// The chunks of a body from `at` on: { body, end }, or undefined when they are not all there.
+function parseChunks(got, at) {
+  const parts = []
+  for (;;) {
+    const eol = got.indexOf('\r\n', at)
+    if (eol < 0) return undefined
+    const line = got.subarray(at, eol).toString('latin1')
+    if (!/^[0-9a-f]+$/.test(line)) throw new Error(`not the size of a chunk: ${line.slice(0, 40)}`)
+    const size = parseInt(line, 16)
+    if (got.length < eol + 2 + size + 2) return undefined
+    const part = got.subarray(eol + 2, eol + 2 + size)
+    at = eol + 2 + size + 2
+    if (got.subarray(at - 2, at).toString('latin1') !== '\r\n') throw new Error('a chunk without its end')
+    if (size === 0) return { body: Buffer.concat(parts), end: at }
+    parts.push(part)
+  }
+}
+
+// The first reply in the bytes: { status, top, body, text, rest }, or undefined when it is not
+// complete.
 export function parseReply(got) {
   const end = got.indexOf('\r\n\r\n')
   if (end < 0) return undefined
   const top = got.subarray(0, end).toString('latin1')
+  const status = Number(top.slice(9, 12))
+  if (/transfer-encoding: chunked/i.test(top)) {
+    if (/content-length/i.test(top)) throw new Error(`a length and chunks: ${top}`)
+    const all = parseChunks(got, end + 4)
+    return all && { status, top, body: all.body, text: all.body.toString(), rest: got.subarray(all.end) }
+  }
   const length = Number(/content-length: (\d+)/i.exec(top)?.[1] ?? 0)
   if (got.length < end + 4 + length) return undefined
-  return { status: Number(top.slice(9, 12)), top,
-    text: got.subarray(end + 4, end + 4 + length).toString(),
-    rest: got.subarray(end + 4 + length) }
+  const body = got.subarray(end + 4, end + 4 + length)
+  return { status, top, body, text: body.toString(), rest: got.subarray(end + 4 + length) }
 }
 
 // One request in raw bytes on a connection of its own: its reply, or undefined when the

@@ -34,6 +34,8 @@
     X(rpc_errors_total, COUNTER, "RPC calls answered with an error")                     \
     X(rpc_duration_seconds, SECONDS, "Time from a decoded RPC call to its reply")        \
     X(rpc_in_flight, GAUGE, "RPC calls on the reader threads")                           \
+    X(rpc_streams_total, COUNTER, "Replies that left in parts")                          \
+    X(rpc_stream_cuts_total, COUNTER, "Replies in parts that were cut off")              \
     X(rpc_subscriptions, GAUGE, "Open subscriptions")                                    \
     X(net_connections, GAUGE, "Open client connections")                                 \
     X(net_accepted_total, COUNTER, "Client connections accepted")                        \
