@@ -13,8 +13,8 @@
 #define CONNECT_TIMEOUT_MS 10000u
 #define GREETING_MAX       ((size_t)4 << 20)
 #define QUESTION_MAX       ((size_t)64 << 10)
-#define DENSE_LOCATOR      8u /* the last blocks one by one, then ever fewer */
-#define PROGRESS_NS        10000000000u
+#define DENSE_LOCATOR      8u          /* the last blocks one by one, then ever fewer */
+#define PROGRESS_NS        2000000000u /* as metisd import tells its own */
 #define AWAY_MS            30000u /* not ready after the followed node was away so long */
 
 static void step(struct follower *f, struct follow_input *in);
@@ -246,22 +246,6 @@ static void import(struct follower *f)
     follower_imported(a);
 }
 
-static void progress_line(struct follower *f)
-{
-    uint64_t now = clock_mono_ns(), head = f->machine.head.number;
-    if (f->machine.syncing && now - f->progress_ns >= PROGRESS_NS) {
-        uint64_t num = head > f->progress_head ? head - f->progress_head : 0;
-        double s = (double)(now - f->progress_ns) / 1e9;
-        log_info("follow", "catching up", KV_STR("network", f->net->ledger.name),
-                 KV_U64("head", head), KV_U64("followed", f->machine.upstream.number),
-                 KV_F64("blocks_per_s", (double)num / s), KV_END);
-    } else if (f->machine.syncing) {
-        return;
-    }
-    f->progress_ns = now;
-    f->progress_head = head;
-}
-
 static bool means_bad_block(mt_err err)
 {
     return err == MT_EINVALID_BLOCK || err == MT_EINVALID_TX || err == MT_ECRYPTO ||
@@ -307,7 +291,6 @@ void follower_imported(struct follow_answer *a)
                log_err_text(a->err, &a->diag));
         simple_step(f, FI_BROKEN);
     }
-    progress_line(f);
     follow_answer_free(a);
 }
 
@@ -431,6 +414,42 @@ static void halt(struct follower *f)
     log_divergence(f, r);
 }
 
+/* ---- progress ---- */
+
+static void progress_line(struct follower *f, uint64_t now)
+{
+    uint64_t head = f->machine.head.number, left = follow_lag(&f->machine);
+    uint64_t num = head > f->told_head ? head - f->told_head : 0;
+    double rate = (double)num / ((double)(now - f->told_ns) / 1e9);
+    char eta[32] = "unknown"; /* nothing was imported since the last line */
+    if (num > 0)
+        mt_fmt(eta, sizeof eta, "%llus", (unsigned long long)((double)left / rate));
+    log_info("follow", "catching up", KV_STR("network", f->net->ledger.name),
+             KV_U64("head", head), KV_U64("target", f->machine.upstream.number),
+             KV_F64("blocks_per_s", rate), KV_STR("eta", eta), KV_END);
+    f->told_ns = now;
+    f->told_head = head;
+    f->told_any = true;
+}
+
+static void tell_progress(struct follower *f)
+{
+    uint64_t now = clock_mono_ns(), head = f->machine.head.number;
+    if (!f->machine.syncing) {
+        if (f->behind && f->told_any)
+            log_info("follow", "caught up", KV_STR("network", f->net->ledger.name),
+                     KV_U64("head", head), KV_U64("blocks", head - f->machine.starting),
+                     KV_F64("seconds", (double)(now - f->behind_ns) / 1e9), KV_END);
+        f->behind = f->told_any = false;
+    } else if (!f->behind) {
+        f->behind = true;
+        f->behind_ns = f->told_ns = now;
+        f->told_head = head;
+    } else if (now - f->told_ns >= PROGRESS_NS) {
+        progress_line(f, now);
+    }
+}
+
 /* ---- the machine ---- */
 
 static void timer_cb(uv_timer_t *timer)
@@ -543,6 +562,7 @@ static void step(struct follower *f, struct follow_input *in)
     in->now_ms = now_ms();
     size_t num = follow_step(&f->machine, in, effects);
     follower_progress(f);
+    tell_progress(f);
     for (size_t i = 0; i < num && !f->stopping; i++)
         carry_out(f, &effects[i]);
 }
@@ -608,8 +628,6 @@ void follower_start(struct follower *f)
     struct follow_input in = {.kind = FI_START,
                               .head = f->net->view->heads[METISDB_HEAD]};
     chain_set_stop(f->net->ledger.chain, should_stop, f); /* no job was posted yet */
-    f->progress_ns = clock_mono_ns();
-    f->progress_head = in.head.number;
     step(f, &in);
 }
 

@@ -124,8 +124,10 @@ struct follower {
     bool broken;       /* executor: a block was refused, the rest is passed over */
     struct follow_answer *answer; /* while the machine looks at it */
     struct follow_report *report;
-    char why[MT_DIAG_TEXT_MAX];          /* last failure of a request, or of this node */
-    uint64_t progress_ns, progress_head; /* of the last line */
+    char why[MT_DIAG_TEXT_MAX];  /* last failure of a request, or of this node */
+    bool behind, told_any;       /* catching up; a line said so */
+    uint64_t behind_ns;          /* since */
+    uint64_t told_ns, told_head; /* of the last line */
 };
 
 /* opt is the network's configuration; MT_EINVAL for a bad URL. */

@@ -307,6 +307,20 @@ static uint64_t timeval_ms(struct timeval t)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_usec / 1000;
 }
 
+/* Blocks that a power failure would take: above the last one that is on the disk. Before
+ * the first flush of a new store that is the genesis, which can always be made again. */
+static void measure_durable(const struct network *net)
+{
+    struct block_id id;
+    uint64_t head = net->view->heads[METISDB_HEAD].number;
+    uint64_t durable = chain_genesis(net->ledger.chain)->header.number;
+    if (metisdb_get_head(net->ledger.db, METISDB_DURABLE, &id) == MT_OK)
+        durable = id.number;
+    metric_set(METRIC_db_durable_block, net->metric, (int64_t)durable);
+    metric_set(METRIC_db_durable_lag_blocks, net->metric,
+               head > durable ? (int64_t)(head - durable) : 0);
+}
+
 static void measure_network(const struct network *net)
 {
     size_t pending, queued;
@@ -316,6 +330,7 @@ static void measure_network(const struct network *net)
     metric_set(METRIC_pool_queued, net->metric, (int64_t)queued);
     if (net->sequencer != NULL)
         metric_set(METRIC_sequencer_held, net->metric, sequencer_held(net->sequencer));
+    measure_durable(net);
     if (metisdb_get_stat(net->ledger.db, &stat) != MT_OK)
         return;
     metric_set(METRIC_db_size_bytes, net->metric, (int64_t)stat.file_bytes);

@@ -726,6 +726,36 @@ await check('the notify socket hears READY, WATCHDOG, the blocked stage, RELOADI
   manager.kill()
 }, 600000)
 
+// ---- what is on the disk ----
+
+await check('durable lag: blocks that are not flushed yet, by every kind of db.sync', async () => {
+  const value = (text, name) => Number(new RegExp(`^metis_${name}\\{[^}]*\\} (\\S+)`, 'm').exec(text)?.[1])
+  const lag = async (url) => {
+    const { text } = await fetchPath(url, '/metrics')
+    return [value(text, 'db_durable_block'), value(text, 'db_durable_lag_blocks')]
+  }
+  for (const [args, want] of [
+    [['--db.sync', 'block'], [7, 0]],
+    [['--db.sync', 'interval', '--db.interval', '1h'], [0, 7]],
+    [['--db.sync', 'off'], [0, 7]],
+  ]) {
+    const data = fresh()
+    const node = await startDev(['--datadir', data, ...args])
+    const url = node.networks[0].http
+    assert.deepEqual(await lag(url), [0, 0], args[1])
+    for (let i = 0; i < 7; i++) await rpc(url, 'evm_mine')
+    assert.deepEqual(await lag(url), want, args[1])
+    assert.equal(await node.stop(), 0)
+    const again = await startDev(['--datadir', data, ...args]) // a stop flushes
+    assert.deepEqual(await lag(again.networks[0].http), [7, 0], args[1])
+    await again.stop()
+  }
+  const soon = await startDev(['--datadir', fresh(), '--db.sync', 'interval', '--db.interval', '50ms'])
+  for (let i = 0; i < 3; i++) await rpc(soon.networks[0].http, 'evm_mine')
+  while ((await lag(soon.networks[0].http)).join() !== '3,0') await sleep(10)
+  await soon.stop()
+})
+
 // ---- alerts, dashboard, runbook ----
 
 await check('alerts and dashboard name metrics that exist; every alert has its section', async () => {

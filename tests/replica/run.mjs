@@ -607,6 +607,39 @@ async function catchingUp(dir) {
   p.close()
 }
 
+// Lines of the log while it catches up: not more often than every two seconds.
+async function progressLines(dir) {
+  const s = await sequencer(join(dir, 'a'))
+  const BLOCKS = 2000
+  await rpc(s.url, 'hardhat_mine', [hex(BLOCKS)])
+  let slow = true
+  const p = await proxy(() => s.url, async (text, body) => {
+    if (slow && body.includes('metis_getBlocks')) await sleep(100)
+    return text
+  })
+  const f = await replica(join(dir, 'b'), p.url, { extra: ['--follow.batch', '5'] })
+  const lines = (word) => errors(f, `msg="${word}"`).map((l) => Object.fromEntries(
+    [...l.matchAll(/(\w+)=("[^"]*"|\S+)/g)].map((m) => [m[1], m[2]])))
+  await until('two lines', () => lines('catching up').length >= 2)
+  slow = false
+  await level(s, f)
+  await until('the last line', () => lines('caught up').length > 0)
+  const told = lines('catching up')
+  let last = 0
+  for (const [i, l] of told.entries()) {
+    assert.equal(Number(l.target), BLOCKS)
+    assert.ok(Number(l.head) > last && Number(l.head) <= BLOCKS)
+    last = Number(l.head)
+    assert.ok(Number(l.blocks_per_s) > 0)
+    assert.equal(l.eta, `${Math.floor((BLOCKS - l.head) / l.blocks_per_s)}s`)
+    if (i > 0) assert.ok(Date.parse(l.t) - Date.parse(told[i - 1].t) >= 1990)
+  }
+  const [end] = lines('caught up')
+  assert.equal(Number(end.head), BLOCKS)
+  assert.ok(Number(end.blocks) > 0 && Number(end.blocks) <= BLOCKS && Number(end.seconds) >= 4)
+  p.close()
+}
+
 // A replica at the head falls behind while nothing gets through to it, and catches up.
 async function fallsBehind(dir) {
   const s = await sequencer(join(dir, 'a'))
@@ -737,6 +770,7 @@ const scenes = [
   ['https', overTls],
   ['the followed node is away and comes', away],
   ['catching up is reported, stopped and gone on with', catchingUp],
+  ['catching up is told in the log, with its end in sight', progressLines],
   ['falling behind and catching up is told to subscribers', fallsBehind],
   ['safe and finalized are the followed node\'s', tags],
 ]

@@ -58,6 +58,9 @@
       "Transactions that the followed node refused or could not be asked about")         \
     X(net_tls_failures_total, COUNTER, "TLS connections that broke the protocol")        \
     X(net_auth_failures_total, COUNTER, "Requests refused for want of a valid token")    \
+    X(db_durable_block, GAUGE, "Number of the last block that is on the disk")           \
+    X(db_durable_lag_blocks, GAUGE,                                                      \
+      "Blocks above it: what a power failure would take (a kill takes none)")            \
     X(db_size_bytes, GAUGE, "Size of the database on disk")                              \
     X(db_disk_free_bytes, GAUGE, "Free space of the disk that holds the database")       \
     X(db_free_list_bytes, GAUGE, "Pages of the database that are free for reuse")        \
