@@ -55,10 +55,13 @@ static bool try_build(struct consensus *c, uint64_t now_ms, struct cs_effect *ou
     return true;
 }
 
-/* The timer follows the next slot; told only when it changes. */
-static bool set_timer(struct consensus *c, struct cs_effect *out)
+/* The timer follows the next slot; told only when it changes. A slot that is due while a
+ * block is being built needs none: the end of the build looks at the clock again, and a
+ * timer in the past would fire without end. */
+static bool set_timer(struct consensus *c, uint64_t now_ms, struct cs_effect *out)
 {
-    bool wanted = c->config.mode == CS_PERIOD && c->started && !c->stopped && !c->paused;
+    bool wanted = c->config.mode == CS_PERIOD && c->started && !c->stopped &&
+                  !c->paused && !(c->building && now_ms >= c->next_ms);
     uint64_t at_ms = wanted ? c->next_ms : 0;
     if (at_ms == c->timer_ms)
         return false;
@@ -140,7 +143,7 @@ size_t consensus_step(struct consensus *c, const struct cs_input *in,
     size_t n = 0;
     if (try_build(c, in->now_ms, &out[n]))
         n++;
-    if (set_timer(c, &out[n]))
+    if (set_timer(c, in->now_ms, &out[n]))
         n++;
     return n;
 }

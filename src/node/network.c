@@ -126,7 +126,9 @@ static void set_timer(void *ctx, uint64_t at_ms)
     }
     uint64_t now = clock_unix_ms();
     uv_update_time(&net->node->loop);
-    uv_timer_start(&net->timer, timer_cb, at_ms > now ? at_ms - now : 0, 0);
+    /* At least a millisecond: libuv runs timers without a delay in a row before it looks
+     * at anything else. */
+    uv_timer_start(&net->timer, timer_cb, at_ms > now ? at_ms - now : 1, 0);
 }
 
 static void mode_of(const struct network *net, struct cs_config *out)

@@ -20,6 +20,7 @@ static const struct {
     {"rpc", bench_rpc_main,
      "rpc --url U --method M [--params JSON] | --bodies FILE [--connections N] "
      "[--requests N] [--runs N] [--pid P] [--peer NAME=COMMAND]"},
+    {"parse", bench_parse_main, "parse [--runs N]"},
     {"node", bench_node_main,
      "node --workload transfer|erc20|uniswap [--clusters K] [--threads N] [--txs N] "
      "[--runs N] [--genesis FILE] [--pair UniswapV2Pair.json]"},

@@ -48,5 +48,6 @@ __attribute__((format(printf, 2, 3))) int bench_fail(int status, const char *fmt
 int bench_rpc_main(int argc, char **argv);
 int bench_vm_main(int argc, char **argv);
 int bench_node_main(int argc, char **argv);
+int bench_parse_main(int argc, char **argv);
 
 #endif

@@ -366,6 +366,19 @@ await check('connections of one address and calls in the queue', async () => {
   equal(await n.stop(), 0, 'status')
 })
 
+await check('blocks that take longer than their slots', async () => {
+  const n = await start('--dev.period-ms', '5', '--dev.gas-limit', '2000000000')
+  const [from] = await rpc(n.url, 'eth_accounts')
+  const to = '0x' + '52'.repeat(20)
+  await rpc(n.url, 'hardhat_setCode', [to, '0x5b600056']) // a loop without end
+  for (let i = 0; i < 5; i++)
+    await rpc(n.url, 'eth_sendTransaction', [{ from, to, gas: '0x1000000' }]) // at most 2^24
+  const before = await number(n.url)
+  await comes(async () => await number(n.url) > before + 20)
+  equal(Number(await rpc(n.url, 'eth_getTransactionCount', [from, 'latest'])), 5, 'nonce')
+  equal(await n.stop(), 0, 'status')
+})
+
 if (opt.full) {
   await check('a minute of all of it at once', async () => {
     const n = await start('--node.readers', '2', '--dev.period-ms', '200')

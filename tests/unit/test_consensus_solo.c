@@ -101,6 +101,55 @@ Test(consensus_solo, period_keeps_its_slots)
     cr_assert_eq(effects[1].at_ms, 4250);
 }
 
+Test(consensus_solo, a_build_longer_than_a_slot_leaves_the_timer_alone)
+{
+    struct consensus c = make(CS_PERIOD, 250, true);
+    step(&c, (struct cs_input){.kind = CS_START, .now_ms = 1000});
+    cr_assert_eq(step(&c, (struct cs_input){.kind = CS_TICK, .now_ms = 1250}), 2);
+    cr_assert_eq(effects[1].at_ms, 1500);
+    /* the block is not done: nothing to do, and no timer in the past */
+    cr_assert_eq(step(&c, (struct cs_input){.kind = CS_TICK, .now_ms = 1500}), 0);
+    cr_assert_eq(step(&c, (struct cs_input){.kind = CS_TICK, .now_ms = 1501}), 0);
+    /* done late: the slot's block now, and the timer for the one after it */
+    cr_assert_eq(step(&c, (struct cs_input){.kind = CS_BUILT, .now_ms = 1600}), 2);
+    cr_assert_eq(effects[0].kind, CS_BUILD);
+    cr_assert_eq(effects[1].at_ms, 1750);
+}
+
+/* Whatever comes in which order: a timer is never set for a time that has passed. */
+Test(consensus_solo, no_timer_in_the_past)
+{
+    static const enum cs_input_kind KINDS[] = {CS_TICK,   CS_TICK,   CS_PENDING, CS_MINE,
+                                               CS_PAUSE,  CS_RESUME, CS_HEAD,    CS_BUILT,
+                                               CS_FAILED, CS_BUILT};
+    struct consensus c = make(CS_PERIOD, 100, true);
+    uint64_t now_ms = 1000, x = 20261127;
+    bool building = false;
+    step(&c, (struct cs_input){.kind = CS_START, .now_ms = now_ms});
+    for (unsigned i = 0; i < 200000; i++) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        enum cs_input_kind kind = KINDS[(x >> 33) % MT_ARRAY_LEN(KINDS)];
+        now_ms += (x >> 50) % 60;
+        if ((kind == CS_BUILT || kind == CS_FAILED) && !building)
+            continue;
+        if (kind == CS_BUILT || kind == CS_FAILED)
+            building = false;
+        size_t n = step(&c, (struct cs_input){.kind = kind,
+                                              .now_ms = now_ms,
+                                              .count = (x >> 40) % 3,
+                                              .request = i + 1});
+        for (size_t k = 0; k < n; k++) {
+            if (effects[k].kind == CS_BUILD)
+                building = true;
+            else
+                cr_assert(effects[k].at_ms == 0 || effects[k].at_ms > now_ms,
+                          "step %u: a timer for %llu at %llu", i,
+                          (unsigned long long)effects[k].at_ms,
+                          (unsigned long long)now_ms);
+        }
+    }
+}
+
 Test(consensus_solo, a_pause_holds_builds_and_the_timer)
 {
     struct consensus c = make(CS_PERIOD, 1000, true);
