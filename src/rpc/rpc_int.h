@@ -15,6 +15,7 @@
 #define METIS_RPC_INT_H
 
 #include "metis/rpc.h"
+#include "metis/rpc/scan.h"
 #include <jansson.h>
 
 /* Error codes: X(name, code, meaning), the table of docs/RPC.md. */
@@ -256,15 +257,6 @@ void gzip_put(struct gzip *g, slice text, bool last, struct buf *out);
 /* A large reply to a client that takes gzip: compressed on a reader, then sent, and then
  * the request is freed. False: it is sent as it is. */
 bool gzip_reply(struct request *q, struct buf *body);
-
-/* ---- scan.c ---- */
-#define SCAN_METHOD_MAX 64u
-struct scanned {
-    slice method, id; /* in the body; id.ptr NULL: a notification */
-    json_t *params;   /* the caller's; NULL: none */
-};
-/* Reads a request of the usual shape; false: read it in full. */
-bool rpc_scan(slice body, struct scanned *out);
 
 /* ---- rate.c ---- */
 struct rate;

@@ -1,7 +1,7 @@
-/* metis-bench parse: the request scanner against jansson, which it stands in for: thread-CPU
- * nanoseconds of one request text, by turns in each run, and their ratio. */
+/* metis-bench parse: the request scanner against jansson, which it stands in for:
+ * thread-CPU nanoseconds of one request text, by turns in each run, and their ratio. */
 #include "bench.h"
-#include "../rpc/rpc_int.h"
+#include "metis/rpc/scan.h"
 
 #include <getopt.h>
 #include <stdlib.h>
