@@ -1,9 +1,11 @@
-/* The request scanner: the parser of requests in their usual shape, for which it stands in
- * for jansson (src/rpc/scan.c). Any thread. */
+/* The request scanner: stands in for jansson where a request has the usual shape
+ * (src/rpc/scan.c). Any thread. */
 #ifndef METIS_RPC_SCAN_H
 #define METIS_RPC_SCAN_H
 
 #include "metis/codec.h"
+
+#include <jansson.h>
 
 #define SCAN_METHOD_MAX 64u
 
