@@ -506,6 +506,45 @@ Test(mpef_block, patches_are_not_in_the_delta)
     cr_assert_eq(out.delta.account_num, 0);
 }
 
+/* The slots that the block has of the recipient, by number; *whole as it is told. */
+static size_t slots_of(u256 out[4], bool *whole)
+{
+    address addr = host_addr(RECIPIENT);
+    struct slot_change *slots;
+    size_t num;
+    memset(out, 0, 4 * sizeof(out[0]));
+    cr_assert_eq(block_exec_slots(w.be, &addr, &w.host.arena, &slots, &num, whole),
+                 MT_OK);
+    for (size_t i = 0; i < num; i++) {
+        uint64_t n = u256_to_u64_sat(u256_from_hash(&slots[i].slot));
+        cr_assert_lt(n, 4);
+        out[n] = slots[i].value;
+    }
+    return num;
+}
+
+/* Before Cancun SELFDESTRUCT takes all slots away (yellow paper 9, EIP-6780). */
+Test(mpef_block, slots_of_an_account_so_far)
+{
+    u256 v[4];
+    bool whole;
+    struct tx tx = transfer(0, 5, 100000);
+    world_init(FORK_SHANGHAI);
+    /* value 5: s[1] = s[0] + 5; value 6: is destroyed */
+    host_put(&w.host, RECIPIENT, "34600614600f575f543401600155005b5fff", 0);
+    host_slot(&w.host, RECIPIENT, 0, 7);
+    world_start();
+    cr_assert_eq(slots_of(v, &whole), 0);
+    cr_assert(!whole);
+    done(&tx, 0);
+    cr_assert_eq(slots_of(v, &whole), 2);
+    cr_assert(!whole && u256_eq(v[0], u256_from(7)) && u256_eq(v[1], u256_from(12)));
+    tx = transfer(1, 6, 100000);
+    done(&tx, 0);
+    cr_assert_eq(slots_of(v, &whole), 0);
+    cr_assert(whole);
+}
+
 /* The block's delta is that of its transactions in turn. */
 Test(mpef_block, delta_of_a_block_is_the_merge_of_its_transactions)
 {
