@@ -493,6 +493,11 @@ bool send_sign(struct call *c, struct tx *tx);
 #define SYNC_WAITS_MAX 4096u /* calls that wait for receipts */
 #define SYNC_BUCKETS   256u
 struct sync_wait;
+/* The call waits (call_later was called) for the receipt of a transaction, from
+ * sync_admitted on, which takes the wait and ends the call when the pool refused. NULL
+ * after call_fail. timeout_ms 0: the usual one. */
+struct sync_wait *sync_new(struct call *c, uint64_t timeout_ms);
+void sync_admitted(void *ctx, const struct pool_verdict *v);
 void sync_update(struct rpc *r, const struct chain_update *u);
 /* Ends those whose time is over; UINT64_MAX: all, the node stops. */
 void sync_expire(struct rpc *r, uint64_t now_ns);

@@ -208,12 +208,29 @@ bool send_fill(struct call *c, struct call_tx *t)
     return !c->failed;
 }
 
+/* Ends with the receipt. */
+static enum call_status add_tx_sync(struct call *c, struct tx *tx)
+{
+    struct pool_verdict v = {0};
+    struct sync_wait *w = sync_new(c, 0);
+    if (w == NULL)
+        return CALL_DONE;
+    pool_add(c->rpc->opt.pool, tx, clock_unix_ms(), &v);
+    if (v.reason != POOL_OK || c->rpc->opt.forward == NULL)
+        sync_admitted(w, &v);
+    else
+        checked(sending_new(c->rpc, tx->raw, sync_admitted, w), &v);
+    return CALL_LATER;
+}
+
 static enum call_status add_tx(struct call *c, struct call_tx *t)
 {
     struct pool_verdict v = {0};
     struct tx *tx = &t->tx;
     if (!send_fill(c, t) || !send_sign(c, tx))
         return CALL_DONE;
+    if (c->method->run == m_send_tx_sync)
+        return add_tx_sync(c, tx);
     pool_add(c->rpc->opt.pool, tx, clock_unix_ms(), &v);
     if (v.reason != POOL_OK || c->rpc->opt.forward == NULL)
         return put_verdict(c, &v);
@@ -264,4 +281,9 @@ enum call_status m_send_tx(struct call *c)
     if (s != NULL && estimate_gas(c, &t, s, NULL, &c->gas))
         json_nil(&c->out); /* replaced by the second stage */
     return CALL_DONE;
+}
+
+enum call_status m_send_tx_sync(struct call *c)
+{
+    return m_send_tx(c);
 }

@@ -109,7 +109,7 @@ static bool included(struct call *c, const hash32 *hash)
     return seen;
 }
 
-static void admitted(void *ctx, const struct pool_verdict *v)
+void sync_admitted(void *ctx, const struct pool_verdict *v)
 {
     struct sync_wait *w = ctx;
     struct call *c = w->c;
@@ -137,6 +137,22 @@ static void admitted(void *ctx, const struct pool_verdict *v)
     r->sync_num++;
 }
 
+struct sync_wait *sync_new(struct call *c, uint64_t timeout_ms)
+{
+    if (c->rpc->sync_num >= SYNC_WAITS_MAX) {
+        call_fail(c, RPC_LIMIT, "too many calls wait for receipts (max %u)",
+                  SYNC_WAITS_MAX);
+        return NULL;
+    }
+    if (timeout_ms == 0 || timeout_ms > TIMEOUT_MAX_MS)
+        timeout_ms = TIMEOUT_MS;
+    struct sync_wait *w = mt_alloc(sizeof(*w));
+    *w = (struct sync_wait){.c = c, .timeout_ms = timeout_ms};
+    c->handoff = w;
+    call_later(c);
+    return w;
+}
+
 enum call_status m_send_raw_sync(struct call *c)
 {
     slice raw;
@@ -147,15 +163,9 @@ enum call_status m_send_raw_sync(struct call *c)
         return CALL_DONE;
     if (raw.len == 0)
         return call_fail(c, RPC_PARAMS, "invalid argument 0: empty transaction");
-    if (c->rpc->sync_num >= SYNC_WAITS_MAX)
-        return call_fail(c, RPC_LIMIT, "too many calls wait for receipts (max %u)",
-                         SYNC_WAITS_MAX);
-    if (timeout == 0 || timeout > TIMEOUT_MAX_MS)
-        timeout = TIMEOUT_MS;
-    struct sync_wait *w = mt_alloc(sizeof(*w));
-    *w = (struct sync_wait){.c = c, .timeout_ms = timeout};
-    c->handoff = w;
-    call_later(c);
-    send_raw(c->rpc, raw, admitted, w);
+    struct sync_wait *w = sync_new(c, timeout);
+    if (w == NULL)
+        return CALL_DONE;
+    send_raw(c->rpc, raw, sync_admitted, w);
     return CALL_LATER;
 }

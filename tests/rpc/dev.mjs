@@ -167,6 +167,17 @@ await check('tokens by decree: balance and allowance, the one slot that decides'
   }
 })
 await check('smaller names of anvil\'s', async () => {
+  const [, rich] = await ask('eth_accounts')
+  for (const gas of [{ gas: '0x5208' }, {}]) {
+    for (const url of [ours, theirs]) {
+      const r = await rpc(url, 'eth_sendTransactionSync', [{ from: rich, to: B, value: '0x1', ...gas }])
+      assert.deepEqual([r.status, r.from, r.to, r.gasUsed], ['0x1', rich, B, '0x5208'])
+      assert.deepEqual(await rpc(url, 'eth_getTransactionReceipt', [r.transactionHash]), r)
+    }
+    await assert.rejects(ask('eth_sendTransactionSync', { from: B, to: B, ...gas }), /unknown account/)
+    await assert.rejects(ask('eth_sendTransactionSync', { from: rich, to: B,
+      value: '0xffffffffffffffffffffffff', ...gas }), (e) => e.code === -32000 || e.code === 3)
+  }
   await equal('eth_requestAccounts')
   await equal('eth_networkId')
   await same('anvil_getGenesisTime')
