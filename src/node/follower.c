@@ -5,6 +5,7 @@
 
 #include "daemon.h"
 
+#include "metis/codec.h"
 #include "metis/crypto.h"
 #include "metis/version.h"
 
@@ -476,12 +477,30 @@ static void resent(void *ctx, const struct pool_verdict *v)
     (void)v;
 }
 
+/* The network form of a blob transaction (EIP-4844): the list of its body, which stands
+ * alone in `raw`, and the sidecar, in a list of both. */
+static void resend_blobs(struct follower *f, const struct tx *tx)
+{
+    struct buf whole;
+    slice body = slice_of(tx->raw.ptr + 1, tx->raw.len - 1);
+    buf_init(&whole, 16 + tx->raw.len + tx->sidecar.len);
+    buf_put_u8(&whole, tx->raw.ptr[0]);
+    rlp_put_header(&whole, body.len + tx->sidecar.len, true);
+    buf_put_slice(&whole, body);
+    buf_put_slice(&whole, tx->sidecar);
+    if (buf_ok(&whole))
+        forward_tx(f->forward, buf_slice(&whole), resent, NULL);
+    buf_fini(&whole);
+}
+
 static void resend_one(void *ctx, struct pool_tx *tx, bool is_pending)
 {
     struct follower *f = ctx;
     (void)is_pending;
-    if (tx->tx.type != TX_BLOB) /* blobs go over in another form */
+    if (tx->tx.type != TX_BLOB)
         forward_tx(f->forward, tx->tx.raw, resent, NULL);
+    else if (tx->tx.sidecar.len > 0)
+        resend_blobs(f, &tx->tx);
 }
 
 /* The followed node's pool does not survive a kill. Transactions that were accepted

@@ -1,7 +1,7 @@
 /* eth_sendRawTransactionSync (EIP-7966): submits and answers with the receipt, in the
- * loop turn that hears of the block. Calls that wait stand in a table by the hash of
- * their transaction; the admission that is asked for first sees to it that no
- * transaction stands there twice. */
+ * loop turn that hears of the block. One that waits for an earlier nonce is told so: at
+ * once, or by a node that follows another one at the end of its time. Calls that wait
+ * stand in a table by the hash of their transaction. */
 #include "rpc_int.h"
 
 #define TIMEOUT_MS     2000u  /* by EIP-7966, where the caller names none that is valid */
@@ -29,7 +29,42 @@ static struct call *take(struct rpc *r, struct sync_wait **at)
     return w->c;
 }
 
+/* ---- how a transaction stands ---- */
+
+static bool in_pool(struct rpc *r, const hash32 *hash, bool *ready)
+{
+    uint64_t next = 0;
+    struct pool_tx *t = pool_get(r->opt.pool, hash);
+    if (t == NULL)
+        return false;
+    *ready = pool_nonce(r->opt.pool, &t->tx.from, &next) == MT_OK && t->tx.nonce < next;
+    pool_tx_drop(t);
+    return true;
+}
+
+/* Writes the receipt when there is one already: a followed node may be quicker with the
+ * block than with its answer. */
+static bool included(struct call *c, const hash32 *hash)
+{
+    struct chain_block *b;
+    uint32_t idx;
+    if (chain_find_tx(c->rpc->opt.chain, hash, &b, &idx) != MT_OK)
+        return false;
+    bool seen = b->block.header.number <= c->rpc->view->head->block.header.number;
+    if (seen)
+        wire_receipt(&c->out, b, idx, wire_first_log(b, idx));
+    chain_block_drop(b);
+    return seen;
+}
+
 /* ---- timeouts ---- */
+
+static enum call_status unready(struct call *c, const hash32 *hash)
+{
+    return call_fail_data(c, RPC_SYNC_UNREADY, slice_of(hash->b, 32),
+                          "the transaction was added to the pool but waits for an "
+                          "earlier nonce");
+}
 
 static void fail_wait(struct rpc *r, struct sync_wait **at)
 {
@@ -41,7 +76,11 @@ static void fail_wait(struct rpc *r, struct sync_wait **at)
                        : "the transaction was added to the pool but not included in "
                          "%llu ms",
            (unsigned long long)w->timeout_ms);
-    call_fail_data(c, RPC_SYNC_TIMEOUT, slice_of(w->hash.b, 32), text);
+    bool ready = true;
+    if (!r->stopping && in_pool(r, &w->hash, &ready) && !ready)
+        unready(c, &w->hash);
+    else
+        call_fail_data(c, RPC_SYNC_TIMEOUT, slice_of(w->hash.b, 32), text);
     call_finish(c);
 }
 
@@ -63,13 +102,15 @@ void sync_expire(struct rpc *r, uint64_t now_ns)
 static void answer(struct rpc *r, const struct chain_block *b, uint32_t idx)
 {
     const hash32 *hash = &b->block.txs[idx].hash;
-    for (struct sync_wait **at = bucket(r, hash); *at != NULL; at = &(*at)->next) {
-        if (!hash32_eq(&(*at)->hash, hash))
+    struct sync_wait **at = bucket(r, hash);
+    while (*at != NULL) {
+        if (!hash32_eq(&(*at)->hash, hash)) {
+            at = &(*at)->next;
             continue;
+        }
         struct call *c = take(r, at);
         wire_receipt(&c->out, b, idx, wire_first_log(b, idx));
         call_finish(c);
-        return;
     }
 }
 
@@ -81,33 +122,6 @@ void sync_update(struct rpc *r, const struct chain_update *u)
 }
 
 /* ---- the call ---- */
-
-/* True when the pool has it and a block could take it now. */
-static bool executable(struct rpc *r, const hash32 *hash)
-{
-    uint64_t next = 0;
-    struct pool_tx *t = pool_get(r->opt.pool, hash);
-    if (t == NULL)
-        return false;
-    bool yes = pool_nonce(r->opt.pool, &t->tx.from, &next) == MT_OK && t->tx.nonce < next;
-    pool_tx_drop(t);
-    return yes;
-}
-
-/* Writes the receipt when there is one already: a followed node may be quicker with the
- * block than with its answer. */
-static bool included(struct call *c, const hash32 *hash)
-{
-    struct chain_block *b;
-    uint32_t idx;
-    if (chain_find_tx(c->rpc->opt.chain, hash, &b, &idx) != MT_OK)
-        return false;
-    bool seen = b->block.header.number <= c->rpc->view->head->block.header.number;
-    if (seen)
-        wire_receipt(&c->out, b, idx, wire_first_log(b, idx));
-    chain_block_drop(b);
-    return seen;
-}
 
 void sync_admitted(void *ctx, const struct pool_verdict *v)
 {
@@ -123,10 +137,12 @@ void sync_admitted(void *ctx, const struct pool_verdict *v)
         call_finish(c);
         return;
     }
-    if (!executable(r, &v->hash)) {
-        call_fail_data(c, RPC_SYNC_UNREADY, slice_of(v->hash.b, 32),
-                       "the transaction was added to the pool but waits for an earlier "
-                       "nonce");
+    /* On a node that follows, an earlier nonce that is missing here, or a place in the
+     * pool that is empty again, may only mean that the two are not level: the followed
+     * node took the transaction, so its block is waited for. */
+    bool ready = false;
+    if (r->opt.forward == NULL && !(in_pool(r, &v->hash, &ready) && ready)) {
+        unready(c, &v->hash);
         call_finish(c);
         return;
     }

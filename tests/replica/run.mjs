@@ -6,6 +6,7 @@
 //   node tests/replica/run.mjs [--bin build/metisd] [--kills N] [--seed N] [--only WORD]
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, request as httpRequest } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -494,6 +495,77 @@ async function resent(dir) {
   for (const h of hashes) assert.equal((await mined(f.url, h)).status, '0x1')
 }
 
+// Blob transactions have their sidecars with them, which blocks have not. A blob of zeros: its
+// commitment and its proof are the point at infinity.
+async function resentBlobs(dir) {
+  const me = mnemonicToAccount(MNEMONIC, { addressIndex: 4 })
+  const network = join(dir, 'blobs.json')
+  const genesis = JSON.parse(readFileSync(join(here, `../../conf/${NETWORK}.json`)))
+  Object.assign(genesis.config.metis, { name: 'blobs', blobTransactions: true })
+  for (const later of ['pragueTime', 'osakaTime']) delete genesis.config[later]
+  writeFileSync(network, JSON.stringify(genesis))
+  const at = { network, extra: ['--dev.no-mining'] }
+  let s = await sequencer(join(dir, 'a'), at)
+  const f = await replica(join(dir, 'b'), s.url, { network, extra: ['--follow.timeout', '2m'] }) // the trusted set-up takes seconds
+  const infinity = '0xc0' + '00'.repeat(47)
+  const sidecars = (n) => Array(n).fill({ blob: '0x' + '00'.repeat(131072), commitment: infinity, proof: infinity })
+  const versioned = '0x01' + createHash('sha256').update(Buffer.from(infinity.slice(2), 'hex')).digest('hex').slice(2)
+  const hashes = []
+  for (const [nonce, n] of [1, 3, 0].entries()) { // one blob, three, and a plain one behind them
+    const tx = { chainId: CHAIN, nonce, to: TO, gas: 21000n, maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 1n }
+    hashes.push(await rpc(f.url, 'eth_sendRawTransaction', [await me.signTransaction(n === 0 ? { ...tx, type: 'eip1559' }
+      : { ...tx, type: 'eip4844', maxFeePerBlobGas: 10n ** 9n, blobVersionedHashes: Array(n).fill(versioned), sidecars: sidecars(n) })], { timeoutMs: 120000 }))
+  }
+  assert.equal((await rpc(s.url, 'txpool_status')).pending, '0x3')
+  const where = port(s.url)
+  await kill(s)
+  s = await until('the sequencer again', () => sequencer(join(dir, 'a'), { ...at, at: where }))
+  await until('its pool', async () => (await rpc(s.url, 'txpool_status')).pending === '0x3', 90000)
+  await rpc(s.url, 'evm_mine')
+  for (const [i, h] of hashes.entries()) {
+    const r = await mined(f.url, h)
+    assert.equal(r.status, '0x1')
+    assert.equal(Number(r.blobGasUsed ?? 0), [1, 3, 0][i] * 131072)
+  }
+  await level(s, f)
+}
+
+// The receipt in one call over a replica, whatever comes first there: the block or the word of the
+// followed node; and when the earlier nonce is only there.
+async function receiptInOneCall(dir) {
+  const s = await sequencer(join(dir, 'a'))
+  let f = null
+  const p = await proxy(() => s.url, async (text, body) => {
+    if (f !== null && body.includes('eth_sendRawTransaction') && JSON.parse(text)[0]?.result)
+      await level(s, f) // the block is there before this answer
+    return text
+  })
+  f = await replica(join(dir, 'b'), p.url)
+  const me = mnemonicToAccount(MNEMONIC, { addressIndex: 5 })
+  const sign = (nonce) => me.signTransaction({ chainId: CHAIN, type: 'eip1559', nonce, to: TO, value: 1n, gas: 21000n,
+    maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 1n })
+  for (let nonce = 0; nonce < 20; nonce++) {
+    const raw = await sign(nonce)
+    const r = await rpc(f.url, 'eth_sendRawTransactionSync', [raw, 30000])
+    assert.equal(r.transactionHash, keccak256(raw))
+    assert.equal(r.status, '0x1')
+  }
+  // A nonce that is missing here and there: said at the end of the time.
+  const gap = await sign(25)
+  const e = await rpc(f.url, 'eth_sendRawTransactionSync', [gap, 300]).then(() => null, (x) => x)
+  assert.equal(e.code, 5)
+  assert.equal(e.data, keccak256(gap))
+  // Missing here only.
+  await rpc(s.url, 'evm_setAutomine', [false])
+  await rpc(s.url, 'eth_sendRawTransaction', [await sign(20)])
+  const raw = await sign(21)
+  const waits = rpc(f.url, 'eth_sendRawTransactionSync', [raw, 60000])
+  await until('both there', async () => (await rpc(s.url, 'txpool_status')).pending === '0x2')
+  await rpc(s.url, 'evm_mine')
+  assert.equal((await waits).transactionHash, keccak256(raw))
+  p.close()
+}
+
 // A block that takes long: 200 times a transaction that runs until its gas is used.
 async function stopInABlock(dir) {
   const s = await sequencer(join(dir, 'a'), { extra: ['--dev.no-mining'] })
@@ -765,6 +837,8 @@ const scenes = [
   ['further back than the states kept halts with what to run', tooFarBack],
   ['transactions are forwarded', forwarding],
   ['transactions that the followed node lost are sent again', resent],
+  ['blob transactions are sent again with their sidecars', resentBlobs, 240000],
+  ['the receipt in one call', receiptInOneCall],
   ['a stop in the middle of a block', stopInABlock],
   ['the next head comes soon', lag],
   ['https', overTls],
