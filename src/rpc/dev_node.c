@@ -156,7 +156,7 @@ enum call_status m_dev_node_info(struct call *c)
     const struct header *h = &c->view->head->block.header;
     if (!dev_can_build(c) || !args_num(c, 0, 0))
         return CALL_DONE;
-    u256 price = u256_add(c->view->next_base_fee, suggest_tip(c));
+    u256 price = suggest_price(c);
     json_obj(j);
     json_key(j, "currentBlockNumber");
     json_hex_u64(j, h->number);

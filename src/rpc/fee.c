@@ -64,6 +64,15 @@ u256 suggest_tip(struct call *c)
     return tip;
 }
 
+/* Enough for the next block, and for a call on the head, whose base fee may be the higher
+ * one: clients try what they send there first, with this price. */
+u256 suggest_price(struct call *c)
+{
+    u256 tip = suggest_tip(c), head = c->view->head->block.header.base_fee;
+    bool falls = u256_lt(c->view->next_base_fee, head);
+    return u256_add(tip, falls ? head : c->view->next_base_fee);
+}
+
 enum call_status m_max_priority_fee(struct call *c)
 {
     u256 tip = suggest_tip(c);
@@ -74,9 +83,9 @@ enum call_status m_max_priority_fee(struct call *c)
 
 enum call_status m_gas_price(struct call *c)
 {
-    u256 tip = suggest_tip(c);
+    u256 price = suggest_price(c);
     if (!c->failed)
-        json_hex_u256(&c->out, u256_add(tip, c->view->next_base_fee));
+        json_hex_u256(&c->out, price);
     return CALL_DONE;
 }
 

@@ -22,7 +22,7 @@ static bool oracle_slot(struct call *c, uint64_t slot, u256 *out)
 
 enum call_status m_rollup_gas_prices(struct call *c)
 {
-    u256 l1 = U256_ZERO, tip = suggest_tip(c);
+    u256 l1 = U256_ZERO, price = suggest_price(c);
     if (c->failed)
         return CALL_DONE;
     if (chain_spec_of(c->rpc->opt.chain)->l1_fee &&
@@ -32,7 +32,7 @@ enum call_status m_rollup_gas_prices(struct call *c)
     json_key(&c->out, "l1GasPrice");
     json_hex_u256(&c->out, l1);
     json_key(&c->out, "l2GasPrice");
-    json_hex_u256(&c->out, u256_add(tip, c->view->next_base_fee));
+    json_hex_u256(&c->out, price);
     json_obj_end(&c->out);
     return CALL_DONE;
 }

@@ -441,6 +441,7 @@ void cheap_note(struct rpc *r, uint64_t key, uint64_t ns);
 
 /* ---- fee.c ---- */
 u256 suggest_tip(struct call *c);
+u256 suggest_price(struct call *c); /* of a transaction without a tip of its own */
 
 /* ---- logs.c ---- */
 struct log_query {

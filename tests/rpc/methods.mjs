@@ -275,6 +275,19 @@ await count.check('ranges and receipts', async () => {
   same(await rpc(ours, 'eth_getBlockReceipts', ['latest']),
     await rpc(ours, 'eth_getTransactionReceiptsByBlock', ['latest']))
 })
+await count.check('eth_gasPrice is enough for a call on the head while the base fee falls', async () => {
+  // web3.js tries a legacy transaction on the head before it sends it
+  for (let i = 0; i < 25; i++)
+    await send(ours, { to: A(0xbeef), value: '0x1', type: '0x2', gasPrice: undefined,
+      maxPriorityFeePerGas: '0x1', maxFeePerGas: hex(10 ** 10) })
+  const head = await rpc(ours, 'eth_getBlockByNumber', ['latest', false])
+  const gasPrice = await rpc(ours, 'eth_gasPrice')
+  must(BigInt(await rpc(ours, 'eth_maxPriorityFeePerGas')) === 1n, 'the tip of these blocks')
+  must(BigInt(head.baseFeePerGas) > BigInt(await rpc(ours, 'eth_baseFee')), 'the base fee falls')
+  same(hex(BigInt(head.baseFeePerGas) + 1n), gasPrice)
+  const [from] = await rpc(ours, 'eth_accounts')
+  same('0x', await rpc(ours, 'eth_call', [{ from, to: A(0xbeef), value: '0x1', gas: '0x5208', gasPrice }, 'latest']))
+})
 await count.check('rollup and mvm', async () => {
   const hash = await send(ours, { to: A(0xbeef), value: '0x1' })
   const receipt = await rpc(ours, 'eth_getTransactionReceipt', [hash])
