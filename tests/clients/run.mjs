@@ -1,4 +1,4 @@
-// Runs real clients against both dev networks:
+// Runs real clients against both dev networks, one client at a time on each network:
 //   node tests/clients/run.mjs [--bin build/metisd] [--only ethers,viem,...]
 // With --anvil the flows run against anvil instead, which tests the flows themselves.
 import { spawn } from 'node:child_process'
@@ -37,18 +37,34 @@ if (opt.anvil) {
   networks = node.networks
 }
 const clients = opt.only.split(',').filter((c) => !(opt.anvil && OURS.includes(c)))
-for (const network of networks) {
-  for (const [i, client] of clients.entries()) {
-    const file = OURS.includes(client) ? `./${client}.mjs` : `./flow-${client}.mjs`
-    const { flow } = await import(file)
-    const check = (name, f) => count.check(`${network.name} ${client}: ${name}`, f)
-    try {
-      await flow({ ...network, chainId: Number(network.chainId), artifacts, check, account: i + 1 })
-    } catch (e) {
-      count.fail(`${network.name} ${client}`, e)
-    }
+// A client has folders of its own (what Hardhat and forge compile): never twice at once.
+const busy = new Map()
+async function turn(network, client, i) {
+  while (busy.has(client)) await busy.get(client)
+  let over
+  busy.set(client, new Promise((r) => (over = r)))
+  const file = OURS.includes(client) ? `./${client}.mjs` : `./flow-${client}.mjs`
+  const { flow } = await import(file)
+  const check = (name, f) => count.check(`${network.name} ${client}: ${name}`, f)
+  try {
+    await flow({ ...network, chainId: Number(network.chainId), artifacts, check, account: i + 1 })
+  } catch (e) {
+    count.fail(`${network.name} ${client}`, e)
   }
+  busy.delete(client)
+  over()
 }
+
+// The second network begins in the middle, the two Hardhats trade places.
+await Promise.all(networks.map(async (network, n) => {
+  const numbered = clients.map((client, i) => [client, i])
+  const last = numbered.filter(([c]) => c.startsWith('hardhat'))
+  const first = numbered.filter(([c]) => !c.startsWith('hardhat'))
+  const half = n === 0 ? 0 : first.length >> 1
+  if (n > 0) last.reverse()
+  for (const [client, i] of [...first.slice(half), ...first.slice(0, half), ...last])
+    await turn(network, client, i)
+}))
 if (node) {
   await count.check('clean stop', async () => {
     const status = await node.stop()

@@ -161,19 +161,21 @@ async function record(client, url) {
   return { methods: r.methods, failures }
 }
 
-const node = await startMetisd(opt.bin, ['dev', '--network', 'hyperion-dev', '--rpc.port', '0'])
-for (const client of opt.only.split(',')) {
-  // A new anvil for each, and the first state again here, so that both begin alike.
+async function compare(client) {
+  // New nodes for each, so that both begin alike.
+  const node = await startMetisd(opt.bin, ['dev', '--network', 'hyperion-dev', '--rpc.port', '0'])
   const port = await freePort()
   const anvil = spawn(new URL('node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil', import.meta.url).pathname,
     ['--silent', '--port', String(port), '--chain-id', String(CHAIN)])
-  process.on('exit', () => anvil.kill('SIGKILL'))
+  const kill = () => anvil.kill('SIGKILL')
+  process.on('exit', kill)
   const url = `http://127.0.0.1:${port}`
   for (let i = 0; i < 500 && !(await rpc(url, 'eth_chainId').catch(() => null)); i++) await sleep(20)
-  await rpc(node.networks[0].http, 'hardhat_reset')
   const ours = await record(client, node.networks[0].http)
   const theirs = await record(client, url)
-  anvil.kill('SIGKILL')
+  process.off('exit', kill)
+  kill()
+  await node.stop()
   await count.check(`${client}: its flow runs on both`, () => {
     const known = NOT_ANVIL.filter(([c]) => c === client).map(([, name]) => name)
     const others = theirs.failures.filter((f) => !known.some((name) => f.startsWith(`${name}:`)))
@@ -190,5 +192,10 @@ for (const client of opt.only.split(',')) {
   }
   if (opt.print) for (const d of found) console.log(JSON.stringify(d))
 }
-await node.stop()
+
+// Two at a time.
+const waiting = opt.only.split(',')
+await Promise.all([1, 2].map(async () => {
+  while (waiting.length > 0) await compare(waiting.shift())
+}))
 process.exit(count.summary() ? 0 : 1)
