@@ -7,12 +7,12 @@
  * by another command, and the dump is refused as a whole rather than being incomplete.
  *
  * The text is compressed piece by piece while it is written, so that what the call needs
- * is the reply, under the reply's cap, and one piece. */
+ * is the reply, under the reply's cap, and one piece: at most a block, under the call's
+ * memory cap. */
 #include "dev_int.h"
 #include "trace_int.h"
 
 #define PIECE_MIN ((size_t)64 * 1024)
-#define PIECE_MAX ((size_t)256 * 1024 * 1024) /* one block's transactions at most */
 
 struct dump {
     struct call *c;
@@ -325,6 +325,10 @@ static enum call_status dump_failed(const struct dump *d)
         return call_fail(d->c, RPC_TOO_LARGE,
                          "the dump is larger than a reply of %zu bytes (rpc.reply_max)",
                          d->c->rpc->opt.reply_max);
+    if (d->err == MT_ELIMIT)
+        return call_fail(d->c, RPC_LIMIT,
+                         "a block of the dump needs more than %zu bytes (rpc.job_memory)",
+                         d->c->rpc->opt.call_memory_max);
     return call_error(d->c, d->err, NULL);
 }
 
@@ -343,7 +347,7 @@ enum call_status m_dev_dump_state(struct call *c)
     c->has_state = true;
     struct rules rules = trace_rules_of(c, c->state.block);
     d.s = c->state.snapshot;
-    buf_init(&d.text, PIECE_MAX);
+    buf_init(&d.text, c->rpc->opt.call_memory_max);
     d.out = json_out(&d.text);
     buf_put_str(&c->buf, "\"0x");
     d.gzip = gzip_hex_new(&c->buf);

@@ -343,6 +343,8 @@ void rpc_write_docs(struct buf *out)
         "| a state dump that is loaded, unpacked | a quarter of rpc.job_memory; "
         "its accounts, parsed: half | -32005 |\n"
         "| blocks built up to a dump's head | 10000 | -32005 |\n"
+        "| bundles, and all calls, of debug_traceCallMany | 64, 1000 | -32602 |\n"
+        "| slots that dealERC20 and setERC20Allowance try | 64 | -32000 |\n"
         "| subscriptions of a connection | %u | -32005 |\n"
         "| filters | %u, idle %llu ms | -32005 |\n",
         d.body_max, d.batch_max, d.reply_max, d.stream_max, d.readers_max, d.trees_max,

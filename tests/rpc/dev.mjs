@@ -160,7 +160,8 @@ await check('tokens by decree: balance and allowance, the one slot that decides'
     assert.equal(await rpc(url, 'eth_getStorageAt', [TOKEN, '0x7', 'latest']), word(0))
   }
   assert.equal(await ask('hardhat_dealERC20', B, TOKEN, '0x0'), true)
-  for (const other of ['0x', '0x602a5f5260205ff3', '0x5f5460010160005260206000f3', '0x5f5ffd']) {
+  const long = '0x' + Array.from({ length: 70 }, (_, i) => '60' + (i + 128).toString(16) + '5450').join('')
+  for (const other of [long + '6004355f52600260205260405f20545f5260205ff3', '0x', '0x602a5f5260205ff3', '0x5f5460010160005260206000f3', '0x5f5ffd']) {
     await ask('anvil_setCode', TOKEN, other)
     await assert.rejects(ask('anvil_dealERC20', A, TOKEN, '0x2a'), (e) => e.code === -32000 &&
       /no slot of the token/.test(e.message))

@@ -196,6 +196,19 @@ await check('limits: the reply, what a dump unpacks to, its accounts, its head',
     block: { number: '0x2711', timestamp: '0x1', basefee: 7 } })], -32005, /at most 10000 blocks/)
   await assert.rejects(rpc(small.url, 'anvil_dumpState', [true]), (e) => e.code === -32004)
 })
+await check('limits: one block of a dump', async () => {
+  const node = await start('--rpc.job-memory', '1mb')
+  for (let i = 0; i < 4; i++)
+    await send(node.url, { from: FROM, to: E, gas: '0x500000', data: '0x' + '11'.repeat(100000) })
+  assert.ok((await rpc(node.url, 'anvil_dumpState')).length > 2) // four blocks, one at a time
+  await rpc(node.url, 'evm_setAutomine', [false])
+  for (let i = 0; i < 10; i++)
+    await rpc(node.url, 'eth_sendTransaction', [{ from: FROM, to: E, gas: '0x500000',
+      data: '0x' + '11'.repeat(100000) }])
+  await rpc(node.url, 'evm_mine')
+  await assert.rejects(rpc(node.url, 'anvil_dumpState'), (e) => e.code === -32005 &&
+    /a block of the dump needs more/.test(e.message))
+})
 await check('what is malformed is refused as a whole', async () => {
   const account = { nonce: 0, balance: '0x1', code: '0x', storage: {} }
   const one = (a) => [pack({ accounts: { [A]: a } })]

@@ -337,6 +337,65 @@ Test(metisdb_store, records_and_indexes)
     test_dir_remove(&dir);
 }
 
+/* The i-th newest is this one. */
+static void check_bad(struct metisdb *db, size_t i, unsigned which)
+{
+    struct arena a;
+    struct metisdb_bad bad;
+    char want[32];
+    arena_init(&a, TEST_ARENA);
+    OK(metisdb_bad_block(db, i, &a, &bad));
+    snprintf(want, sizeof want, "reason %u", which);
+    cr_assert(slice_eq(bad.reason, slice_str(want)));
+    cr_assert_eq(bad.rlp.len, which);
+    cr_assert(which == 0 || bad.rlp.ptr[which - 1] == which);
+    cr_assert_eq(bad.hash.b[5], which);
+    arena_fini(&a);
+}
+
+static void put_bad(struct metisdb *db, unsigned which)
+{
+    struct metisdb_batch *b;
+    struct metisdb_bad bad = {0};
+    uint8_t rlp[64];
+    char reason[32];
+    memset(rlp, (int)which, sizeof rlp);
+    snprintf(reason, sizeof reason, "reason %u", which);
+    bad.hash.b[5] = (uint8_t)which;
+    bad.rlp = slice_of(rlp, which);
+    bad.reason = slice_str(reason);
+    OK(metisdb_begin(db, &b, NULL));
+    OK(metisdb_put_bad(b, &bad));
+    OK(metisdb_commit(b));
+}
+
+Test(metisdb_store, the_newest_bad_blocks)
+{
+    struct test_dir dir = test_dir();
+    struct metisdb_options opt = test_options(&dir);
+    struct metisdb *db = test_open(&opt);
+    struct arena a;
+    struct metisdb_bad bad;
+    arena_init(&a, TEST_ARENA);
+    cr_assert_eq(metisdb_bad_block(db, 0, &a, &bad), MT_ENOTFOUND);
+    for (unsigned i = 0; i < 25; i++) {
+        put_bad(db, i);
+        for (unsigned k = 0; k < MT_MIN(i + 1, METISDB_BAD_MAX); k++)
+            check_bad(db, k, i - k);
+    }
+    put_bad(db, 20); /* known: the newest now, none is lost for it */
+    metisdb_close(db);
+    db = test_open(&opt);
+    static const unsigned want[METISDB_BAD_MAX] = {20, 24, 23, 22, 21,
+                                                   19, 18, 17, 16, 15};
+    for (unsigned k = 0; k < METISDB_BAD_MAX; k++)
+        check_bad(db, k, want[k]);
+    cr_assert_eq(metisdb_bad_block(db, METISDB_BAD_MAX, &a, &bad), MT_ENOTFOUND);
+    arena_fini(&a);
+    metisdb_close(db);
+    test_dir_remove(&dir);
+}
+
 Test(metisdb_store, readers_are_bounded)
 {
     struct test_dir dir = test_dir();
