@@ -17,7 +17,7 @@ const { decodeRlp, encodeRlp } = require('ethers')
 const opt = options({ bin: 'build/metisd' })
 const [folder] = opt.rest
 const count = counter()
-const check = (name, f) => count.check(name, f)
+const check = (name, f) => count.check(name, f, 600000)
 const word = (n) => '0x' + BigInt(n).toString(16).padStart(64, '0')
 const hash = (w) => hex(keccak(bytes(w)))
 const at = (n) => '0x' + n.toString(16)
@@ -209,8 +209,10 @@ await check('traceCallMany: limits and what it refuses', async () => {
     { transactionIndex: -1 }, { tracer: 'noopTracer' })
   assert.equal(all.flat().length, 1000)
 })
-same(await ask('debug_getBadBlocks'), [])
-await node.stop()
+await check('no bad blocks, and a clean stop', async () => {
+  same(await ask('debug_getBadBlocks'), [])
+  assert.equal(await node.stop(), 0)
+})
 
 // ---- the chain of the rpc archive: all forks, no preimages; and a block gone wrong ----
 async function archive() {
@@ -298,7 +300,7 @@ async function archive() {
       for (const t of b.block.transactions) assert.match(t.from, /^0x(?!0{40})/)
     }
     await rejects(node.networks[0].http, 'debug_getBadBlocks', [1], -32602, /./)
-    await node.stop()
+    assert.equal(await node.stop(), 0)
   })
 }
 if (folder) await archive()

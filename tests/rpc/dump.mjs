@@ -239,5 +239,7 @@ await check('a dump without compression, without a head, with spaces', async () 
   await compare(small.url, { [A]: { nonce: 2, balance: 300, code: '0x00', storage: { '0x5': word(6) } } })
   assert.equal(await rpc(small.url, 'eth_blockNumber'), before)
 })
-for (const node of nodes) await node.stop()
+await check('every node stops cleanly', async () => {
+  for (const node of nodes) assert.equal(await node.stop(), 0, node.log().slice(-2000))
+})
 process.exit(count.summary() ? 0 : 1)
