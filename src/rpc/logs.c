@@ -278,17 +278,23 @@ static enum call_status too_many_logs(struct call *c, const struct log_query *q,
                      "narrow the filter by address or topics");
 }
 
+/* The last block of the range; zeros when it is not there (any more). */
+static hash32 end_of(struct call *c, const struct log_query *q)
+{
+    hash32 hash;
+    if (chain_canonical_hash(c->rpc->opt.chain, q->to, &hash) == MT_OK)
+        return hash;
+    return (hash32){0};
+}
+
 /* The logs that were only counted. Both searches must have seen the same chain: its last
  * block stands for all before it. */
 static bool write_rest(struct call *c, const struct log_query *q, struct scan *s,
                        const hash32 *last)
 {
-    struct chain *chain = c->rpc->opt.chain;
-    hash32 now;
-    mt_err err = chain_scan_logs(chain, &q->filter, s->next.number, q->to, put_log, s,
-                                 call_should_stop, c);
-    if (err == MT_OK && !c->failed)
-        err = chain_canonical_hash(chain, q->to, &now);
+    mt_err err = chain_scan_logs(c->rpc->opt.chain, &q->filter, s->next.number, q->to,
+                                 put_log, s, call_should_stop, c);
+    hash32 now = end_of(c, q);
     if (err != MT_OK)
         call_error(c, err, NULL);
     else if (!c->failed && !hash32_eq(&now, last))
@@ -313,9 +319,7 @@ enum call_status logs_scan(struct call *c, const struct log_query *q)
     json_arr(&c->out);
     if (q->before.len > 0)
         json_raw(&c->out, q->before);
-    hash32 last;
-    if (chain_canonical_hash(c->rpc->opt.chain, q->to, &last) != MT_OK)
-        return call_fail(c, RPC_SERVER, "unknown block");
+    hash32 last = end_of(c, q);
     mt_err err = chain_scan_logs(c->rpc->opt.chain, &q->filter, q->from, q->to, take_log,
                                  &s, call_should_stop, c);
     if (err != MT_OK)
