@@ -213,7 +213,7 @@ anvil.child.kill('SIGKILL')
 await count.check('bounds', async () => {
   const { startMetisd } = await import('../lib/metisd.mjs')
   const small = await startMetisd(opt.bin, ['dev', '--network', 'andromeda-dev', '--rpc.port', '0',
-    '--rpc.evm_timeout', '150ms', '--rpc.reply_max', '200kb'])
+    '--rpc.evm_timeout', '30ms', '--rpc.reply_max', '200kb'])
   const url = small.networks[0].http
   const ask = async (params, text) => {
     const e = await rpc(url, 'trace_filter', [params]).catch((x) => x)
@@ -223,7 +223,7 @@ await count.check('bounds', async () => {
   await rpc(url, 'anvil_setCode', [A(0x1005), '0x5b600056'])
   for (let i = 0; i < 2; i++) await rpc(url, 'hardhat_mine', ['0x1400', '0x1'])
   let m = await ask({ fromBlock: '0x1', toBlock: '0x2800' }, 'max block range 10000: try [0x1, 0x2710]')
-  for (let i = 0; i < 12; i++) await send(url, { to: A(0x1005), gas: '0xf00000' })
+  for (let i = 0; i < 24; i++) await send(url, { to: A(0x1005), gas: '0xf00000' })
   const last = Number(await rpc(url, 'eth_blockNumber'))
   m = await ask({ fromBlock: '0x2801', toBlock: '0x' + last.toString(16) }, 'longer than a call may')
   if (!/try \[0x2801, 0x\w+\]|use after and count/.test(m)) throw new Error(m)
