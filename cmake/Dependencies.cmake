@@ -25,7 +25,8 @@ if(EXISTS ${CKZG_DIR}/c-kzg/ckzg.c AND EXISTS ${CKZG_DIR}/blst/src/server.c)
         ${CKZG_DIR}/blst/build/assembly.S)
     # __BLST_PORTABLE__ compiles both code paths in and chooses by cpuid at run time.
     target_compile_definitions(blst_ckzg PRIVATE __BLST_PORTABLE__)
-    target_compile_options(blst_ckzg PRIVATE -w -O2 -fno-builtin)
+    target_compile_options(blst_ckzg PRIVATE -w -O2 -fno-builtin
+        -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=) # a program tells nothing of where it was built
     target_include_directories(blst_ckzg SYSTEM PUBLIC
         ${CKZG_DIR}/c-kzg ${CKZG_DIR}/blst/bindings)
     target_compile_definitions(blst_ckzg PUBLIC

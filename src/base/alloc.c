@@ -8,7 +8,7 @@
 static void *or_die(void *p)
 {
     if (p == NULL)
-        mt_assert_fail("memory", __FILE__, __LINE__);
+        mt_assert_fail("memory", __FILE_NAME__, __LINE__);
     return p;
 }
 

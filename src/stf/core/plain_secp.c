@@ -12,13 +12,13 @@
 void secp256k1_default_illegal_callback_fn(const char *str, void *data)
 {
     (void)data;
-    mt_assert_fail(str, __FILE__, __LINE__);
+    mt_assert_fail(str, __FILE_NAME__, __LINE__);
 }
 
 void secp256k1_default_error_callback_fn(const char *str, void *data)
 {
     (void)data;
-    mt_assert_fail(str, __FILE__, __LINE__);
+    mt_assert_fail(str, __FILE_NAME__, __LINE__);
 }
 
 static const secp256k1_context *context(void)
