@@ -72,7 +72,8 @@ __attribute__((format(printf, 3, 4))) size_t mt_fmt(char *out, size_t size,
 _Noreturn void mt_assert_fail(const char *expr, const char *file, int line);
 
 /* Invariants, in release builds too. Never on input. */
-#define MT_ASSERT(expr) ((expr) ? (void)0 : mt_assert_fail(#expr, __FILE_NAME__, __LINE__))
+#define MT_ASSERT(expr)                                                                  \
+    ((expr) ? (void)0 : mt_assert_fail(#expr, __FILE_NAME__, __LINE__))
 
 #ifdef METIS_DCHECK
 #define MT_DCHECK(expr) MT_ASSERT(expr)
