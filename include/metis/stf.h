@@ -125,7 +125,8 @@ mt_err stf_recorder_encode(const struct stf_recorder *r, const struct chain_spec
 /* ================= the freestanding build ================= */
 
 /* What libmetis-stf and build/stf.rv64 export: a whole file in, memory of the caller's.
- * mem_size of 4 GiB is enough for any block of 100 million gas; little of it is used. */
+ * mem_size of 4 GiB is enough for any block of 100 million gas, 8 GiB for the largest of
+ * the public suites (a gigabyte of memory in a thousand frames); little of it is used. */
 mt_err metis_stf_run(const uint8_t *input, size_t len, void *mem, size_t mem_size,
                      struct stf_out *out, struct mt_diag *diag);
 /* Its table of cryptography in plain C, for tests. */

@@ -6,7 +6,7 @@
 #include <elf.h>
 #include <sys/mman.h>
 
-#define MEMORY_SIZE ((uint64_t)9 << 30)
+#define MEMORY_SIZE ((uint64_t)13 << 30)
 #define STACK_SIZE  ((uint64_t)16 << 20)
 
 enum { SYS_READ = 63, SYS_WRITE = 64, SYS_EXIT = 93 };

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MEMORY      ((size_t)4 << 30)
+#define MEMORY      ((size_t)8 << 30)
 #define OUTPUT_SIZE 65536u
 
 /* How files are run. */

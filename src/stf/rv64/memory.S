@@ -2,4 +2,4 @@
     .section .memory, "aw", @nobits
     .globl rv64_regions
 rv64_regions:
-    .zero 0x110000000
+    .zero 0x210000000 /* RV64_INPUT_MAX + RV64_MEMORY_MAX */

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define RV64_INPUT_MAX  ((size_t)256 << 20)
-#define RV64_MEMORY_MAX ((size_t)4 << 30)
+#define RV64_MEMORY_MAX ((size_t)8 << 30)
 
 /* System call numbers of Linux on RISC-V. */
 enum { RV64_OPENAT = 56, RV64_CLOSE = 57, RV64_READ = 63, RV64_WRITE = 64 };
