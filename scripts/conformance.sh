@@ -3,7 +3,8 @@
 # the project's own cases, the state of Amsterdam (docs/conformance-amsterdam.md), and the
 # totals of differential fuzzing.
 #   scripts/conformance.sh [--bin METIS-EVM] [--fuzz LOG]... [--fuzz-only yes]
-# Each LOG is the output of tests/diff's run.mjs, blocks.mjs or coverage.mjs; what was
+# Each LOG is the output of tests/diff's run.mjs, blocks.mjs or coverage.mjs, or of
+# scripts/fuzz.sh; what was
 # recorded stays when none is given. --fuzz-only leaves the rest of the page as it is.
 . "$(dirname "$0")/lib.sh"
 bin=build/metis-evm
@@ -82,7 +83,8 @@ if [ ${#fuzz[@]} -gt 0 ]; then
         echo "oracle: go-ethereum evm 1.16.7" \
             "(go install github.com/ethereum/go-ethereum/cmd/evm@v1.16.7)"
         for log in "${fuzz[@]}"; do
-            grep -E '^(seeds|chains|instructions|holes?|refused by both|[0-9]+ chains|\||[0-9]+ passed)' "$log"
+            grep -E '^(seeds|chains|instructions|holes?|refused by both|[0-9]+ chains|\||[0-9]+ passed|[a-z]+ +[0-9]+ edges)' \
+                "$log"
         done
     } >"$record"
 fi
@@ -131,6 +133,8 @@ upper_part() {
     echo "  succeeded, that failed, that ran out of gas, found too few or too many items on the"
     echo "  stack, or wrote in a static call; bytes that are no operation; precompiles (pre) that"
     echo "  succeeded, failed, had too little gas, refused their input."
+    echo "- \`scripts/fuzz.sh\`: the decoders, under libFuzzer, until ten CPU-minutes bring no new"
+    echo "  edge."
     echo
     echo "What differs is saved, made smaller. The last recorded run:"
     echo
