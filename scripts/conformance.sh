@@ -4,8 +4,8 @@
 # totals of differential fuzzing.
 #   scripts/conformance.sh [--bin METIS-EVM] [--fuzz LOG]... [--fuzz-only yes]
 # Each LOG is the output of tests/diff's run.mjs, blocks.mjs or coverage.mjs, or of
-# scripts/fuzz.sh; what was
-# recorded stays when none is given. --fuzz-only leaves the rest of the page as it is.
+# scripts/fuzz.sh; what was recorded stays when none is given. --fuzz-only leaves the rest of
+# the page as it is.
 . "$(dirname "$0")/lib.sh"
 bin=build/metis-evm
 fuzz=()
