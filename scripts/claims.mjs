@@ -25,11 +25,15 @@ const CLAIMS = [
   ['unit', 'Unit tests pass; each program links only what its module may use', 'scripts/test.sh unit', suite('unit')],
   ['fuzz', 'Decoders survive their fuzzing corpora', 'scripts/test.sh fuzz', suite('fuzz')],
   ['state-tests', 'Executes the public state and blockchain tests, Frontier to Osaka, to the exact root, logs and reason of refusal; Amsterdam as scheduled equals @ethereumjs/vm (docs/CONFORMANCE.md)', 'scripts/test.sh conformance', suite('conformance')],
+  ['conformance-full', 'The same, and t8n gives every block of chain', 'scripts/test.sh --full conformance', suite('conformance')],
   ['stf', 'The state transition is a pure function: node, native core and rv64im program give the same roots, and a wrong witness is refused', 'scripts/test.sh stf', suite('stf')],
+  ['stf-full', 'The same for every block of chain and chainstatic from Paris on', 'scripts/test.sh --full stf', suite('stf')],
   ['cli', 'Bad configuration, genesis, chain files, HTTP and JSON get a clear error that names the place; nothing half-done is kept', 'scripts/test.sh cli', suite('cli')],
   ['life', 'Starts, answers health checks, stops in time, refuses what it must', 'scripts/test.sh life', suite('life')],
   ['ops', 'Unix socket with admin methods, attach, health with a watchdog, notify, TLS, tokens, geth\'s metric names, package, drain and stop of the sequencer, one sequencer a key', 'scripts/test.sh ops', suite('ops')],
+  ['package', 'The .deb has what it should and needs what it names; with --full it is installed and run in a new Debian 12, and the steps of the Dockerfile run there', 'scripts/test.sh package', suite('package')],
   ['abuse', 'Every limit has its documented error; under abuse memory stays in the budget printed at start and the head moves on', 'scripts/test.sh abuse', suite('abuse')],
+  ['soak', 'The same for as long as asked for', 'node tests/abuse/soak.mjs --minutes 60', null],
   ['rpc', 'Imports a chain through every fork from Homestead to BPO2 with the right head, and answers all 164 execution-apis cases; debug_*, trace_*, ots_* and dev methods as anvil has them', 'scripts/test.sh rpc', suite('rpc')],
   ['clients', 'ethers, viem, web3.js, Hardhat 2 and 3, forge and cast work on both dev networks: ERC-20, ERC-721, Governor, Uniswap v2 and v3, events, revert data; forms of replies as anvil\'s', 'scripts/test.sh clients', suite('clients')],
   ['dev', 'What CI suites count on: ready line, free ports, chains that can be made again, many nodes at once, JUnit', 'scripts/test.sh dev', suite('dev')],
@@ -39,6 +43,7 @@ const CLAIMS = [
   ['crash', 'kill -9 under load loses nothing that was served; the recomputed root equals the header\'s', 'scripts/test.sh crash', suite('crash')],
   ['crash-full', 'The same, 300 rounds', 'scripts/test.sh --full crash', suite('crash')],
   ['asan', 'No memory error or undefined behaviour in unit tests, state tests and RPC cases', 'scripts/test.sh asan', suite('asan')],
+  ['asan-full', 'The same for every archive and the provable core', 'scripts/test.sh --full asan', suite('asan')],
   ['tsan', 'No data race in unit tests, import, RPC cases and the pool under load', 'scripts/test.sh tsan', suite('tsan')],
   ['fresh-build', 'From a bare Debian 12 to built programs with one command, in minutes', 'time scripts/run.sh --build-only (on a fresh machine)', null],
   ['fresh-test', 'From a bare Debian 12 through every test with one command', 'scripts/test.sh (on a fresh machine)', null],
@@ -48,6 +53,9 @@ const CLAIMS = [
   ['memory', 'Idle with both networks in at most 64 MB', 'scripts/bench.sh memory', bench],
   ['load', 'At least 4,000 transfers a second submitted and included on two cores', 'scripts/bench.sh load', bench],
   ['eth-call', 'One eth_call costs the server at most 1.5 times anvil\'s CPU time', 'scripts/bench.sh call', bench],
+  ['trace', 'A call trace of a million gas costs the server less than half of what it costs anvil', 'scripts/bench.sh trace', bench],
+  ['erc20', '20,000 ERC-20 transfers are submitted and included at least twice as fast as by anvil', 'scripts/bench.sh erc20', bench],
+  ['logs', 'A sparse log search over 10,000 blocks costs at most a tenth of anvil\'s', 'scripts/bench.sh logs', bench],
 ]
 
 // ---- the page ----
