@@ -116,18 +116,6 @@ static bool pick_members(slice text, struct buf *out)
 
 /* ---- accounts ---- */
 
-static int slot_cmp(const void *a, const void *b)
-{
-    return hash32_cmp(&((const struct slot_change *)a)->slot,
-                      &((const struct slot_change *)b)->slot);
-}
-
-static int account_cmp(const void *a, const void *b)
-{
-    return address_cmp(&((const struct account_change *)a)->addr,
-                       &((const struct account_change *)b)->addr);
-}
-
 static bool number(const json_t *v, u256 *out)
 {
     if (json_is_integer(v) && json_integer_value(v) >= 0) {
@@ -183,7 +171,7 @@ static bool read_slots(struct call *c, const json_t *map, struct account_change 
     }
     room->slots += a->slot_num;
     if (a->slot_num > 1)
-        qsort(a->slots, a->slot_num, sizeof(*a->slots), slot_cmp);
+        qsort(a->slots, a->slot_num, sizeof(*a->slots), slot_change_cmp);
     for (size_t i = 1; i < a->slot_num; i++) {
         if (!hash32_eq(&a->slots[i].slot, &a->slots[i - 1].slot))
             continue;
@@ -263,7 +251,7 @@ static bool read_accounts(struct call *c, const json_t *accounts, struct load *l
         if (!read_account(c, name, o, &d->accounts[d->account_num++], &room))
             return false;
     }
-    qsort(d->accounts, num, sizeof(*d->accounts), account_cmp);
+    qsort(d->accounts, num, sizeof(*d->accounts), account_change_cmp);
     for (size_t i = 1; i < num; i++) {
         if (!address_eq(&d->accounts[i].addr, &d->accounts[i - 1].addr))
             continue;

@@ -8,13 +8,13 @@
 
 /* ---- accounts ---- */
 
-static int slot_cmp(const void *a, const void *b)
+int slot_change_cmp(const void *a, const void *b)
 {
     return hash32_cmp(&((const struct slot_change *)a)->slot,
                       &((const struct slot_change *)b)->slot);
 }
 
-static int account_cmp(const void *a, const void *b)
+int account_change_cmp(const void *a, const void *b)
 {
     return address_cmp(&((const struct account_change *)a)->addr,
                        &((const struct account_change *)b)->addr);
@@ -44,7 +44,7 @@ static bool override_slots(struct call *c, size_t i, const json_t *map,
         s->value = u256_from_hash(&v);
         a->slot_num++;
     }
-    qsort(a->slots, a->slot_num, sizeof(*a->slots), slot_cmp);
+    qsort(a->slots, a->slot_num, sizeof(*a->slots), slot_change_cmp);
     for (size_t k = 1; k < a->slot_num; k++)
         if (hash32_eq(&a->slots[k].slot, &a->slots[k - 1].slot))
             return list_refused(c, i);
@@ -189,7 +189,8 @@ bool state_overrides_read(struct call *c, size_t i, const json_t *map,
             return false;
         patch->account_num++;
     }
-    qsort(patch->accounts, patch->account_num, sizeof(*patch->accounts), account_cmp);
+    qsort(patch->accounts, patch->account_num, sizeof(*patch->accounts),
+          account_change_cmp);
     for (size_t k = 1; k < patch->account_num; k++)
         if (address_eq(&patch->accounts[k].addr, &patch->accounts[k - 1].addr))
             return list_refused(c, i);

@@ -258,6 +258,10 @@ void gzip_put(struct gzip *g, slice text, bool last, struct buf *out);
  * the request is freed. False: it is sent as it is. */
 bool gzip_reply(struct request *q, struct buf *body);
 
+/* ---- overrides.c: orders for qsort ---- */
+int slot_change_cmp(const void *a, const void *b);    /* by slot */
+int account_change_cmp(const void *a, const void *b); /* by address */
+
 /* ---- rate.c ---- */
 struct rate;
 struct rate *rate_new(const struct rpc_options *opt); /* NULL: no limit */
