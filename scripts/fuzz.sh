@@ -37,14 +37,28 @@ if [ ! -f $dir/build.ninja ]; then
 fi
 step "build fuzz" ninja -C $dir "${targets[@]/#/tests/fuzz/fuzz_}"
 
+# words TARGET: the words that a format with long names knows, from its source, as a
+# dictionary of libFuzzer.
+words() {
+    case $1 in
+    genesis)
+        grep -ohE '"[a-zA-Z][A-Za-z0-9_]+"' src/chain/genesis.c include/metis/types.h |
+            sed 's/"\(.*\)"/"\\"\1\\":"/'
+        ;;
+    config) sed -nE 's/^X\((\w+), (\w+),.*/"\1"\n"\2"/p' src/node/options.def ;;
+    *) echo '" "' ;;
+    esac | sort -u
+}
+
 # slice TARGET: one minute of it; sets edges, runs, and cpu_s.
 slice() {
     local name=$1 home=$CACHE/fuzz/$1 rc=0 t0 t1
     mkdir -p "$home/corpus" "$home/findings"
+    words "$name" >"$home/words"
     t0=$(cpu_of_children)
     "$dir/tests/fuzz/fuzz_$name" -max_total_time=60 -timeout=20 -rss_limit_mb=2048 \
-        -artifact_prefix="$home/findings/" "$home/corpus" "tests/fuzz/corpus/$name" \
-        >"$home/log" 2>&1 </dev/null || rc=$?
+        -dict="$home/words" -artifact_prefix="$home/findings/" "$home/corpus" \
+        "tests/fuzz/corpus/$name" >"$home/log" 2>&1 </dev/null || rc=$?
     t1=$(cpu_of_children)
     cpu_s=$((t1 - t0))
     if [ "$rc" -ne 0 ]; then

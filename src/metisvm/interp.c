@@ -23,9 +23,24 @@ struct regs {
 
 #define TOP(r, n) ((r)->sp[-1 - (ptrdiff_t)(n)])
 
+/* Items go in and out limb by limb: of a struct that is copied whole, gcc keeps a second
+ * copy in the loop's stack frame that nothing reads. */
+VM_INLINE u256 get(const u256 *item)
+{
+    return (u256){{item->w[0], item->w[1], item->w[2], item->w[3]}};
+}
+
+VM_INLINE void set(u256 *item, u256 v)
+{
+    item->w[0] = v.w[0];
+    item->w[1] = v.w[1];
+    item->w[2] = v.w[2];
+    item->w[3] = v.w[3];
+}
+
 VM_INLINE void push(struct regs *r, u256 v)
 {
-    *r->sp++ = v;
+    set(r->sp++, v);
 }
 
 VM_INLINE int next(struct regs *r)
@@ -42,17 +57,17 @@ VM_INLINE int next(struct regs *r)
     OP(name)                                                                             \
     {                                                                                    \
         (void)vm, (void)f;                                                               \
-        u256 a = TOP(r, 0), b = TOP(r, 1);                                               \
+        u256 a = get(&TOP(r, 0)), b = get(&TOP(r, 1));                                   \
         r->sp--;                                                                         \
-        TOP(r, 0) = (expr);                                                              \
+        set(&TOP(r, 0), (expr));                                                         \
         return next(r);                                                                  \
     }
 #define UNARY(name, expr)                                                                \
     OP(name)                                                                             \
     {                                                                                    \
         (void)vm, (void)f;                                                               \
-        u256 a = TOP(r, 0);                                                              \
-        TOP(r, 0) = (expr);                                                              \
+        u256 a = get(&TOP(r, 0));                                                        \
+        set(&TOP(r, 0), (expr));                                                         \
         return next(r);                                                                  \
     }
 #define TERNARY(name, fn)                                                                \
@@ -141,7 +156,7 @@ OP(CALLDATALOAD)
 {
     (void)vm;
     slice in = f->msg.input;
-    u256 at = TOP(r, 0), v = U256_ZERO;
+    u256 at = get(&TOP(r, 0)), v = U256_ZERO;
     if (u256_is_u64(at) && at.w[0] < in.len) {
         size_t left = in.len - at.w[0];
         if (left >= 32) {
@@ -152,7 +167,7 @@ OP(CALLDATALOAD)
             v = u256_load_be(word);
         }
     }
-    TOP(r, 0) = v;
+    set(&TOP(r, 0), v);
     return next(r);
 }
 
@@ -194,16 +209,16 @@ VM_INLINE int push_n(struct regs *r, unsigned n)
     OP(DUP##n)                                                                           \
     {                                                                                    \
         (void)vm, (void)f;                                                               \
-        push(r, TOP(r, (n)-1));                                                          \
+        push(r, get(&TOP(r, (n)-1)));                                                    \
         return next(r);                                                                  \
     }
 #define SWAP_N(n)                                                                        \
     OP(SWAP##n)                                                                          \
     {                                                                                    \
         (void)vm, (void)f;                                                               \
-        u256 a = TOP(r, 0);                                                              \
-        TOP(r, 0) = TOP(r, n);                                                           \
-        TOP(r, n) = a;                                                                   \
+        u256 a = get(&TOP(r, 0));                                                        \
+        set(&TOP(r, 0), get(&TOP(r, n)));                                                \
+        set(&TOP(r, n), a);                                                              \
         return next(r);                                                                  \
     }
 #define EACH_16(X)                                                                       \
@@ -300,28 +315,28 @@ VM_INLINE int reach(struct vm *vm, struct frame *f, struct regs *r, u256 off,
 
 OP(MLOAD)
 {
-    u256 off = TOP(r, 0);
+    u256 off = get(&TOP(r, 0));
     int end = reach(vm, f, r, off, 32);
     if (MT_UNLIKELY(end != OP_GO))
         return end;
-    TOP(r, 0) = u256_load_be(r->mem + off.w[0]);
+    set(&TOP(r, 0), u256_load_be(r->mem + off.w[0]));
     return next(r);
 }
 
 OP(MSTORE)
 {
-    u256 off = TOP(r, 0);
+    u256 off = get(&TOP(r, 0));
     int end = reach(vm, f, r, off, 32);
     if (MT_UNLIKELY(end != OP_GO))
         return end;
-    u256_store_be(TOP(r, 1), r->mem + off.w[0]);
+    u256_store_be(get(&TOP(r, 1)), r->mem + off.w[0]);
     r->sp -= 2;
     return next(r);
 }
 
 OP(MSTORE8)
 {
-    u256 off = TOP(r, 0);
+    u256 off = get(&TOP(r, 0));
     int end = reach(vm, f, r, off, 1);
     if (MT_UNLIKELY(end != OP_GO))
         return end;
@@ -344,16 +359,16 @@ OP(JUMP)
 {
     (void)vm;
     r->sp--;
-    return jump(f, r, r->sp[0]);
+    return jump(f, r, get(r->sp));
 }
 
 OP(JUMPI)
 {
     (void)vm;
     r->sp -= 2;
-    if (u256_is_zero(r->sp[0]))
+    if (u256_is_zero(get(r->sp)))
         return next(r);
-    return jump(f, r, r->sp[1]);
+    return jump(f, r, get(r->sp + 1));
 }
 
 OP(JUMPDEST)

@@ -162,7 +162,11 @@ struct vm_state {
     struct pool code_pool;
     struct table codes;
     size_t code_bytes;
+    struct hash_memo *hashes; /* NULL before the first; outlives transactions */
 };
+
+/* keccak256 of the instruction, remembered for short inputs (hash_memo.c). */
+hash32 hash_memo_keccak(struct vm_state *s, const uint8_t *in, size_t len);
 
 /* The entry of an address; not read from below unless load. */
 mt_err state_find(struct vm_state *s, const address *addr, bool load, struct acct **out);

@@ -72,7 +72,7 @@ int far_KECCAK256(struct vm *vm, struct frame *f)
     f->sp--;
     hash32 h = KECCAK_EMPTY;
     if (len.w[0] != 0)
-        h = keccak256(vm->mem + f->mem_base + off.w[0], len.w[0]);
+        h = hash_memo_keccak(vm->state, vm->mem + f->mem_base + off.w[0], len.w[0]);
     TOP(f, 0) = u256_from_hash(&h);
     return OP_GO;
 }

@@ -206,11 +206,9 @@ static enum call_status begin(struct acl *l, struct call_tx *t)
 {
     struct call *c = l->c;
     const struct vm_reader *r = l->env->reader;
-    uint64_t cap = c->rpc->opt.call_gas_max;
     struct account a;
     bool exists;
-    if (!t->has_gas || (cap > 0 && t->tx.gas > cap))
-        t->tx.gas = cap > 0 ? cap : UINT64_MAX / 2;
+    call_cap_gas(c, t);
     mt_err err = r->account(r->ctx, &t->tx.from, &a, &exists);
     if (err != MT_OK)
         return call_error(c, err, NULL);

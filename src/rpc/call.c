@@ -87,6 +87,14 @@ unsigned call_flags(const struct tx *tx)
     return EXEC_SKIP_NONCE | EXEC_SKIP_EOA | EXEC_SKIP_GAS_CAPS | free_of_fees;
 }
 
+void call_cap_gas(const struct call *c, struct call_tx *t)
+{
+    uint64_t max = c->rpc->opt.call_gas_max;
+    uint64_t cap = max > 0 ? max : UINT64_MAX / 2;
+    if (!t->has_gas || t->tx.gas > cap)
+        t->tx.gas = cap;
+}
+
 const char *panic_text(uint64_t code)
 {
     switch (code) {
@@ -239,9 +247,7 @@ static enum call_status call_run(struct call *c, struct call_tx *t, struct chain
     struct mt_diag diag = {0};
     if (!call_env_open(c, s, 2, arg(c, 2), arg(c, 3), &env))
         return CALL_DONE;
-    uint64_t cap = c->rpc->opt.call_gas_max;
-    if (!t->has_gas || (cap > 0 && t->tx.gas > cap))
-        t->tx.gas = cap > 0 ? cap : UINT64_MAX / 2;
+    call_cap_gas(c, t);
     mt_err err = call_env_run(c, &env, &t->tx, console_of(c), &o, &diag);
     if (err == MT_ECANCELED && !c->on_reader)
         return CALL_TO_READER;

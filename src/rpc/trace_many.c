@@ -98,9 +98,7 @@ static bool place_open(struct replay *r, struct call *c, struct place *p, size_t
 static bool run_call(struct replay *r, struct call_tx *t)
 {
     struct tx_outcome o;
-    uint64_t cap = r->t.c->rpc->opt.call_gas_max;
-    if (!t->has_gas || (cap > 0 && t->tx.gas > cap))
-        t->tx.gas = cap > 0 ? cap : UINT64_MAX / 2;
+    call_cap_gas(r->t.c, t);
     if (!replay_run(r, &t->tx, call_flags(&t->tx) | EXEC_SKIP_L1_FEE, &o))
         return false;
     trace_write_result(&r->t, &o);

@@ -266,17 +266,10 @@ static bool open_env(struct call *c, size_t i, struct call_env *env,
     return s != NULL && call_env_open(c, s, i, NULL, NULL, env);
 }
 
-static void cap_gas(const struct call *c, struct call_tx *t)
-{
-    uint64_t cap = c->rpc->opt.call_gas_max;
-    if (!t->has_gas || (cap > 0 && t->tx.gas > cap))
-        t->tx.gas = cap > 0 ? cap : UINT64_MAX / 2;
-}
-
 static bool run_call(struct replay *r, struct call_tx *t)
 {
     struct tx_outcome o;
-    cap_gas(r->t.c, t);
+    call_cap_gas(r->t.c, t);
     if (!replay_run(r, &t->tx, call_flags(&t->tx) | EXEC_SKIP_L1_FEE, &o))
         return false;
     put_views(&r->t, NULL);
