@@ -97,6 +97,37 @@ void json_hash(struct json_out *j, const hash32 *h);
 void json_addr(struct json_out *j, const address *a);
 void json_raw(struct json_out *j, slice text); /* already JSON */
 
+/* A member: json_key and a value in one. */
+#define JSON_MEMBER(name, type)                                                          \
+    static inline void json_kv_##name(struct json_out *j, const char *key, type value)   \
+    {                                                                                    \
+        json_key(j, key);                                                                \
+        json_##name(j, value);                                                           \
+    }
+JSON_MEMBER(str, const char *)
+JSON_MEMBER(bool, bool)
+JSON_MEMBER(u64, uint64_t)
+JSON_MEMBER(f64, double)
+JSON_MEMBER(hex_u64, uint64_t)
+JSON_MEMBER(hex_u256, u256)
+JSON_MEMBER(hash, const hash32 *)
+JSON_MEMBER(addr, const address *)
+JSON_MEMBER(raw, slice)
+#undef JSON_MEMBER
+
+static inline void json_kv_hex(struct json_out *j, const char *key, const void *p,
+                               size_t n)
+{
+    json_key(j, key);
+    json_hex(j, p, n);
+}
+
+static inline void json_kv_nil(struct json_out *j, const char *key)
+{
+    json_key(j, key);
+    json_nil(j);
+}
+
 /* ---- JSON in: jansson behind caps ---- */
 
 struct json_t;

@@ -272,8 +272,7 @@ static void put_hex(struct json_out *j, const char *name, const void *p, size_t 
     MT_ASSERT(n <= SALT_MAX);
     hex_encode(slice_of(p, n), text);
     text[2 * n] = '\0';
-    json_key(j, name);
-    json_str(j, text);
+    json_kv_str(j, name, text);
 }
 
 /* A random identifier (RFC 9562, version 4). */
@@ -285,8 +284,7 @@ static void put_id(struct json_out *j, uint8_t id[16])
     hex_encode(slice_of(id, 16), hex);
     mt_fmt(text, sizeof text, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
            hex + 16, hex + 20);
-    json_key(j, "id");
-    json_str(j, text);
+    json_kv_str(j, "id", text);
 }
 
 static void write_json(const struct keyfile *k, uint8_t id[16], struct buf *out)
@@ -296,32 +294,25 @@ static void write_json(const struct keyfile *k, uint8_t id[16], struct buf *out)
     put_hex(&j, "address", k->addr.b, 20);
     json_key(&j, "crypto");
     json_obj(&j);
-    json_key(&j, "cipher");
-    json_str(&j, "aes-128-ctr");
+    json_kv_str(&j, "cipher", "aes-128-ctr");
     put_hex(&j, "ciphertext", k->cipher, 32);
     json_key(&j, "cipherparams");
     json_obj(&j);
     put_hex(&j, "iv", k->iv, 16);
     json_obj_end(&j);
-    json_key(&j, "kdf");
-    json_str(&j, "scrypt");
+    json_kv_str(&j, "kdf", "scrypt");
     json_key(&j, "kdfparams");
     json_obj(&j);
-    json_key(&j, "dklen");
-    json_u64(&j, k->derived_len);
-    json_key(&j, "n");
-    json_u64(&j, k->cost.n);
-    json_key(&j, "p");
-    json_u64(&j, k->cost.p);
-    json_key(&j, "r");
-    json_u64(&j, k->cost.r);
+    json_kv_u64(&j, "dklen", k->derived_len);
+    json_kv_u64(&j, "n", k->cost.n);
+    json_kv_u64(&j, "p", k->cost.p);
+    json_kv_u64(&j, "r", k->cost.r);
     put_hex(&j, "salt", k->salt, k->salt_len);
     json_obj_end(&j);
     put_hex(&j, "mac", k->mac.b, 32);
     json_obj_end(&j);
     put_id(&j, id);
-    json_key(&j, "version");
-    json_u64(&j, 3);
+    json_kv_u64(&j, "version", 3);
     json_obj_end(&j);
 }
 

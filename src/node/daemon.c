@@ -292,8 +292,7 @@ static void put_url(struct json_out *j, const char *key, const char *scheme,
         host = "::1";
     mt_fmt(url, sizeof url, "%s://%s%s%s:%u", scheme, v6 ? "[" : "", host, v6 ? "]" : "",
            (unsigned)port);
-    json_key(j, key);
-    json_str(j, url);
+    json_kv_str(j, key, url);
 }
 
 static mt_err write_ready_line(const struct node *n, struct mt_diag *diag)
@@ -302,25 +301,20 @@ static mt_err write_ready_line(const struct node *n, struct mt_diag *diag)
     buf_init(&line, READY_LINE_MAX);
     struct json_out j = json_out(&line);
     json_obj(&j);
-    json_key(&j, "ready");
-    json_bool(&j, true);
+    json_kv_bool(&j, "ready", true);
     json_key(&j, "networks");
     json_arr(&j);
     for (unsigned i = 0; i < n->network_num; i++) {
         const struct network *net = &n->networks[i];
         json_obj(&j);
-        json_key(&j, "name");
-        json_str(&j, net->ledger.name);
-        json_key(&j, "chainId");
-        json_u64(&j, net->ledger.genesis.spec.chain_id);
+        json_kv_str(&j, "name", net->ledger.name);
+        json_kv_u64(&j, "chainId", net->ledger.genesis.spec.chain_id);
         put_url(&j, "http", net->tls ? "https" : "http", net->host, net->port);
         put_url(&j, "ws", net->tls ? "wss" : "ws", net->host, net->port);
         if (net->auth_port != 0)
             put_url(&j, "auth", "http", net->auth_host, net->auth_port);
-        if (net->ipc.s[0] != 0) {
-            json_key(&j, "ipc");
-            json_str(&j, net->ipc.s);
-        }
+        if (net->ipc.s[0] != 0)
+            json_kv_str(&j, "ipc", net->ipc.s);
         json_obj_end(&j);
     }
     json_arr_end(&j);

@@ -116,12 +116,9 @@ static void put_side(struct json_out *j, const char *key, const hash32 *state_ro
 {
     json_key(j, key);
     json_obj(j);
-    json_key(j, "stateRoot");
-    json_hash(j, state_root);
-    json_key(j, "receiptsRoot");
-    json_hash(j, receipts_root);
-    json_key(j, "gasUsed");
-    json_hex_u64(j, gas_used);
+    json_kv_hash(j, "stateRoot", state_root);
+    json_kv_hash(j, "receiptsRoot", receipts_root);
+    json_kv_hex_u64(j, "gasUsed", gas_used);
     json_obj_end(j);
 }
 
@@ -130,30 +127,21 @@ static void put_report(struct buf *out, const struct follow_report *r)
     const struct header *h = &r->mismatch.block->block.header;
     struct json_out j = json_out(out);
     json_obj(&j);
-    json_key(&j, "number");
-    json_hex_u64(&j, r->block.number);
-    json_key(&j, "hash");
-    json_hash(&j, &r->block.hash);
-    json_key(&j, "reason");
-    json_str(&j, r->reason);
+    json_kv_hex_u64(&j, "number", r->block.number);
+    json_kv_hash(&j, "hash", &r->block.hash);
+    json_kv_str(&j, "reason", r->reason);
     put_side(&j, "ours", &r->mismatch.state_root, &r->mismatch.receipts_root,
              r->mismatch.gas_used);
     put_side(&j, "theirs", &h->state_root, &h->receipts_root, h->gas_used);
-    json_key(&j, "receiptsCompared");
-    json_bool(&j, r->compared);
+    json_kv_bool(&j, "receiptsCompared", r->compared);
     json_key(&j, "firstDifference");
     if (r->differs) {
         json_obj(&j);
-        json_key(&j, "transactionIndex");
-        json_hex_u64(&j, r->tx_idx);
-        json_key(&j, "transactionHash");
-        json_str(&j, r->tx_hash);
-        json_key(&j, "field");
-        json_str(&j, r->field);
-        json_key(&j, "ours");
-        json_str(&j, r->our_value);
-        json_key(&j, "theirs");
-        json_str(&j, r->their_value);
+        json_kv_hex_u64(&j, "transactionIndex", r->tx_idx);
+        json_kv_str(&j, "transactionHash", r->tx_hash);
+        json_kv_str(&j, "field", r->field);
+        json_kv_str(&j, "ours", r->our_value);
+        json_kv_str(&j, "theirs", r->their_value);
         json_obj_end(&j);
     } else {
         json_nil(&j);

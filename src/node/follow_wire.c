@@ -122,20 +122,15 @@ void follow_ask_blocks(struct buf *out, const struct block_id *locator, size_t n
     json_arr(&j);
     for (size_t i = 0; i < num; i++) {
         json_obj(&j);
-        json_key(&j, "number");
-        json_hex_u64(&j, locator[i].number);
-        json_key(&j, "hash");
-        json_hash(&j, &locator[i].hash);
+        json_kv_hex_u64(&j, "number", locator[i].number);
+        json_kv_hash(&j, "hash", &locator[i].hash);
         json_obj_end(&j);
     }
     json_arr_end(&j);
     json_obj(&j);
-    json_key(&j, "count");
-    json_hex_u64(&j, count);
-    json_key(&j, "bytes");
-    json_hex_u64(&j, bytes);
-    json_key(&j, "waitMs");
-    json_hex_u64(&j, wait_ms);
+    json_kv_hex_u64(&j, "count", count);
+    json_kv_hex_u64(&j, "bytes", bytes);
+    json_kv_hex_u64(&j, "waitMs", wait_ms);
     json_obj_end(&j);
     buf_put_str(out, "]}");
 }

@@ -146,12 +146,9 @@ static void posted(void *ctx, const struct http_result *r)
 static void put_item(struct json_out *j, const struct item *it, unsigned id)
 {
     json_obj(j);
-    json_key(j, "jsonrpc");
-    json_str(j, "2.0");
-    json_key(j, "id");
-    json_u64(j, id);
-    json_key(j, "method");
-    json_str(j, "eth_sendRawTransaction");
+    json_kv_str(j, "jsonrpc", "2.0");
+    json_kv_u64(j, "id", id);
+    json_kv_str(j, "method", "eth_sendRawTransaction");
     json_key(j, "params");
     json_arr(j);
     json_hex(j, it->raw, it->len);

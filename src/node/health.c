@@ -19,10 +19,8 @@ static void put_check(struct checks *c, const char *name, bool ok, const char *d
 {
     json_key(c->j, name);
     json_obj(c->j);
-    json_key(c->j, "ok");
-    json_bool(c->j, ok);
-    json_key(c->j, "detail");
-    json_str(c->j, detail);
+    json_kv_bool(c->j, "ok", ok);
+    json_kv_str(c->j, "detail", detail);
     json_obj_end(c->j);
     if (!ok && c->failing_num < CHECKS_MAX)
         c->failing[c->failing_num++] = name;
@@ -143,8 +141,7 @@ static bool put_checks(const struct network *net, struct json_out *j)
     for (unsigned i = 0; i < c.failing_num; i++)
         json_str(j, c.failing[i]);
     json_arr_end(j);
-    json_key(j, "ready");
-    json_bool(j, c.failing_num == 0);
+    json_kv_bool(j, "ready", c.failing_num == 0);
     return c.failing_num == 0;
 }
 
@@ -152,8 +149,7 @@ static void put_ready(const struct network *net, unsigned *status, struct buf *b
 {
     struct json_out j = json_out(body);
     json_obj(&j);
-    json_key(&j, "network");
-    json_str(&j, net->ledger.name);
+    json_kv_str(&j, "network", net->ledger.name);
     *status = put_checks(net, &j) ? 200 : 503;
     json_obj_end(&j);
 }
@@ -171,12 +167,9 @@ static void put_blocked(const struct network *net, struct json_out *j)
         return;
     }
     json_obj(j);
-    json_key(j, "stage");
-    json_str(j, stage_name(s));
-    json_key(j, "block");
-    json_u64(j, v.what);
-    json_key(j, "ms");
-    json_u64(j, (now - v.since_ns) / 1000000u);
+    json_kv_str(j, "stage", stage_name(s));
+    json_kv_u64(j, "block", v.what);
+    json_kv_u64(j, "ms", (now - v.since_ns) / 1000000u);
     json_obj_end(j);
 }
 
@@ -195,8 +188,7 @@ static void put_stages(const struct network *net, struct json_out *j)
         json_key(j, "ms");
         json_u64(j,
                  v.since_ns == 0 || now < v.since_ns ? 0 : (now - v.since_ns) / 1000000u);
-        json_key(j, "block");
-        json_u64(j, v.what);
+        json_kv_u64(j, "block", v.what);
         json_key(j, "lastError");
         if (v.error[0] == 0)
             json_nil(j);
@@ -211,16 +203,12 @@ void health_put(const struct network *net, struct json_out *j)
 {
     const struct block *head = &net->view->head->block;
     json_obj(j);
-    json_key(j, "network");
-    json_str(j, net->ledger.name);
+    json_kv_str(j, "network", net->ledger.name);
     json_key(j, "head");
     json_obj(j);
-    json_key(j, "number");
-    json_u64(j, head->header.number);
-    json_key(j, "hash");
-    json_hash(j, &head->hash);
-    json_key(j, "timestamp");
-    json_u64(j, head->header.timestamp);
+    json_kv_u64(j, "number", head->header.number);
+    json_kv_hash(j, "hash", &head->hash);
+    json_kv_u64(j, "timestamp", head->header.timestamp);
     json_obj_end(j);
     put_checks(net, j);
     put_blocked(net, j);

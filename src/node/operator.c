@@ -9,14 +9,12 @@
 
 static void put_str(struct json_out *j, const char *key, const char *value)
 {
-    json_key(j, key);
-    json_str(j, value);
+    json_kv_str(j, key, value);
 }
 
 static void put_u64(struct json_out *j, const char *key, uint64_t value)
 {
-    json_key(j, key);
-    json_u64(j, value);
+    json_kv_u64(j, key, value);
 }
 
 /* Geth's form, without what belongs to a peer-to-peer network. */
@@ -42,10 +40,8 @@ static void put_node_info(const struct network *net, struct json_out *j)
     json_key(j, "eth");
     json_obj(j);
     put_u64(j, "network", net->ledger.genesis.spec.chain_id);
-    json_key(j, "genesis");
-    json_hash(j, &net->ledger.genesis.hash);
-    json_key(j, "head");
-    json_hash(j, &head->block.hash);
+    json_kv_hash(j, "genesis", &net->ledger.genesis.hash);
+    json_kv_hash(j, "head", &head->block.hash);
     put_u64(j, "number", head->block.header.number);
     json_obj_end(j);
     json_obj_end(j);
@@ -76,8 +72,7 @@ static mt_err put_db_stat(const struct network *net, struct json_out *j)
         json_key(j, heads[i]);
         json_obj(j);
         put_u64(j, "number", s.heads[i].number);
-        json_key(j, "hash");
-        json_hash(j, &s.heads[i].hash);
+        json_kv_hash(j, "hash", &s.heads[i].hash);
         json_obj_end(j);
     }
     json_obj_end(j);
@@ -164,14 +159,12 @@ static void put_sequencer(const struct network *net, struct json_out *j)
             : sequencer_draining(s) ? "draining"
                                     : "running");
     put_str(j, "reason", sequencer_state(net));
-    json_key(j, "building");
-    json_bool(j, !sequencer_idle(s));
+    json_kv_bool(j, "building", !sequencer_idle(s));
     put_u64(j, "pending", pending);
     put_u64(j, "queued", queued);
     put_u64(j, "gasLimit", sequencer_gas_limit(s));
     put_u64(j, "number", head->block.header.number);
-    json_key(j, "hash");
-    json_hash(j, &head->block.hash);
+    json_kv_hash(j, "hash", &head->block.hash);
     put_str(j, "lastError", sequencer_last_error(s));
     json_obj_end(j);
 }

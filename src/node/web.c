@@ -5,18 +5,6 @@
 #include "metis/codec.h"
 #include "metis/version.h"
 
-static void kv_u64(struct json_out *j, const char *key, uint64_t value)
-{
-    json_key(j, key);
-    json_u64(j, value);
-}
-
-static void kv_str(struct json_out *j, const char *key, const char *value)
-{
-    json_key(j, key);
-    json_str(j, value);
-}
-
 static const char *role_of(const struct network *net)
 {
     if (net->sequencer == NULL)
@@ -32,22 +20,22 @@ static void put_network(struct json_out *j, const struct network *net)
     struct metisdb_stat stat;
     pool_count(net->pool, &pending, &queued);
     json_obj(j);
-    kv_str(j, "name", net->ledger.name);
-    kv_u64(j, "chainId", net->ledger.genesis.spec.chain_id);
-    kv_u64(j, "port", net->port);
-    kv_str(j, "role", role_of(net));
-    kv_u64(j, "head", head->number);
-    kv_u64(j, "headTime", head->timestamp);
-    kv_u64(j, "pending", pending);
-    kv_u64(j, "queued", queued);
-    kv_u64(j, "poolMax", config_num(c, net->ledger.name, OPT_txpool_max));
-    kv_u64(j, "jobs", executor_len(net->executor));
-    kv_u64(j, "connections", net->server == NULL ? 0 : net_conn_count(net->server));
+    json_kv_str(j, "name", net->ledger.name);
+    json_kv_u64(j, "chainId", net->ledger.genesis.spec.chain_id);
+    json_kv_u64(j, "port", net->port);
+    json_kv_str(j, "role", role_of(net));
+    json_kv_u64(j, "head", head->number);
+    json_kv_u64(j, "headTime", head->timestamp);
+    json_kv_u64(j, "pending", pending);
+    json_kv_u64(j, "queued", queued);
+    json_kv_u64(j, "poolMax", config_num(c, net->ledger.name, OPT_txpool_max));
+    json_kv_u64(j, "jobs", executor_len(net->executor));
+    json_kv_u64(j, "connections", net->server == NULL ? 0 : net_conn_count(net->server));
     if (metisdb_get_stat(net->ledger.db, &stat) == MT_OK) {
-        kv_u64(j, "dbBytes", stat.file_bytes);
-        kv_u64(j, "dbFreeBytes", stat.free_bytes);
-        kv_u64(j, "dbMaxBytes", stat.map_bytes);
-        kv_u64(j, "stateFrom", stat.undo_from);
+        json_kv_u64(j, "dbBytes", stat.file_bytes);
+        json_kv_u64(j, "dbFreeBytes", stat.free_bytes);
+        json_kv_u64(j, "dbMaxBytes", stat.map_bytes);
+        json_kv_u64(j, "stateFrom", stat.undo_from);
     }
     json_obj_end(j);
 }
@@ -59,11 +47,11 @@ static void put_status(const struct network *net, struct buf *body)
     size_t rss = 0;
     uv_resident_set_memory(&rss);
     json_obj(&j);
-    kv_str(&j, "version", MT_VERSION);
-    kv_str(&j, "commit", MT_COMMIT);
-    kv_str(&j, "network", net->ledger.name);
-    kv_u64(&j, "uptimeMs", (clock_mono_ns() - n->start_ns) / 1000000u);
-    kv_u64(&j, "memoryBytes", rss);
+    json_kv_str(&j, "version", MT_VERSION);
+    json_kv_str(&j, "commit", MT_COMMIT);
+    json_kv_str(&j, "network", net->ledger.name);
+    json_kv_u64(&j, "uptimeMs", (clock_mono_ns() - n->start_ns) / 1000000u);
+    json_kv_u64(&j, "memoryBytes", rss);
     json_key(&j, "networks");
     json_arr(&j);
     for (unsigned i = 0; i < n->network_num; i++)

@@ -173,12 +173,9 @@ static enum call_status put_list(struct acl *l, const struct tx_outcome *o)
     wire_access_list(j, l->tx.access_list, l->tx.access_num);
     if (o->halt == VM_REVERT)
         revert_text(o->output, text);
-    if (o->halt != VM_SUCCESS) {
-        json_key(j, "error");
-        json_str(j, o->halt == VM_REVERT ? text : vm_halt_text(o->halt));
-    }
-    json_key(j, "gasUsed");
-    json_hex_u64(j, o->gas_used);
+    if (o->halt != VM_SUCCESS)
+        json_kv_str(j, "error", o->halt == VM_REVERT ? text : vm_halt_text(o->halt));
+    json_kv_hex_u64(j, "gasUsed", o->gas_used);
     json_obj_end(j);
     return CALL_DONE;
 }

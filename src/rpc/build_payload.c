@@ -234,8 +234,7 @@ static void put_payload(struct payload *p, const struct block *b,
     wire_payload_fields(j, b, out->access_list);
     put_list(j, "transactions", raws, b->tx_num);
     json_obj_end(j);
-    json_key(j, "blockValue");
-    json_hex_u256(j, p->value);
+    json_kv_hex_u256(j, "blockValue", p->value);
     json_key(j, "blobsBundle");
     json_obj(j);
     put_sidecars(p, "commitments", 1);
@@ -243,8 +242,7 @@ static void put_payload(struct payload *p, const struct block *b,
     put_sidecars(p, "blobs", 0);
     json_obj_end(j);
     put_list(j, "executionRequests", out->requests, out->request_num);
-    json_key(j, "shouldOverrideBuilder");
-    json_bool(j, false);
+    json_kv_bool(j, "shouldOverrideBuilder", false);
     json_obj_end(j);
 }
 

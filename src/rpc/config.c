@@ -105,8 +105,7 @@ static void put_precompiles(struct json_out *j, const struct rules *rules)
         const char *name = precompile_name(&a);
         if (name == NULL)
             continue; /* the network's own are no part of the EIP */
-        json_key(j, name);
-        json_addr(j, &a);
+        json_kv_addr(j, name, &a);
     }
     json_obj_end(j);
 }
@@ -136,25 +135,19 @@ static void put_config(struct call *c, uint64_t number, uint64_t time, uint64_t 
     char id[16];
     mt_fmt(id, sizeof(id), "0x%08x", fork_hash(g, number, time));
     json_obj(j);
-    json_key(j, "activationTime");
-    json_u64(j, since);
+    json_kv_u64(j, "activationTime", since);
     json_key(j, "blobSchedule");
     if (rules.fork >= FORK_CANCUN) {
         json_obj(j);
-        json_key(j, "baseFeeUpdateFraction");
-        json_u64(j, rules.blobs.base_fee_update_fraction);
-        json_key(j, "max");
-        json_u64(j, rules.blobs.max);
-        json_key(j, "target");
-        json_u64(j, rules.blobs.target);
+        json_kv_u64(j, "baseFeeUpdateFraction", rules.blobs.base_fee_update_fraction);
+        json_kv_u64(j, "max", rules.blobs.max);
+        json_kv_u64(j, "target", rules.blobs.target);
         json_obj_end(j);
     } else {
         json_nil(j);
     }
-    json_key(j, "chainId");
-    json_hex_u64(j, g->spec.chain_id);
-    json_key(j, "forkId");
-    json_str(j, id);
+    json_kv_hex_u64(j, "chainId", g->spec.chain_id);
+    json_kv_str(j, "forkId", id);
     put_precompiles(j, &rules);
     put_contracts(j, &rules);
     json_obj_end(j);
@@ -199,17 +192,13 @@ static void put_resource(struct json_out *j, const char *name, uint64_t oldest,
 {
     json_key(j, name);
     json_obj(j);
-    json_key(j, "disabled");
-    json_bool(j, false);
-    json_key(j, "oldestBlock");
-    json_hex_u64(j, oldest);
+    json_kv_bool(j, "disabled", false);
+    json_kv_hex_u64(j, "oldestBlock", oldest);
     if (window != 0) {
         json_key(j, "deleteStrategy");
         json_obj(j);
-        json_key(j, "type");
-        json_str(j, "window");
-        json_key(j, "retentionBlocks");
-        json_hex_u64(j, window);
+        json_kv_str(j, "type", "window");
+        json_kv_hex_u64(j, "retentionBlocks", window);
         json_obj_end(j);
     }
     json_obj_end(j);
@@ -229,10 +218,8 @@ enum call_status m_capabilities(struct call *c)
     json_obj(j);
     json_key(j, "head");
     json_obj(j);
-    json_key(j, "number");
-    json_hex_u64(j, head->header.number);
-    json_key(j, "hash");
-    json_hash(j, &head->hash);
+    json_kv_hex_u64(j, "number", head->header.number);
+    json_kv_hash(j, "hash", &head->hash);
     json_obj_end(j);
     put_resource(j, "state", undo_from, window);
     put_resource(j, "tx", first, 0);

@@ -41,18 +41,6 @@ static bool flush(struct dump *d, size_t least)
     return true;
 }
 
-static void put_num(struct json_out *j, const char *key, uint64_t v)
-{
-    json_key(j, key);
-    json_u64(j, v);
-}
-
-static void put_quantity(struct json_out *j, const char *key, uint64_t v)
-{
-    json_key(j, key);
-    json_hex_u64(j, v);
-}
-
 static void put_addr(struct json_out *j, const char *key, const address *a)
 {
     json_key(j, key);
@@ -94,8 +82,7 @@ static bool dump_slot(void *ctx, const hash32 *key, u256 value)
     hash32 slot, word = u256_to_hash(value);
     if (!preimage(d, key, 32, slot.b))
         return false;
-    json_key(&d->out, hash32_text(&slot).s);
-    json_hash(&d->out, &word);
+    json_kv_hash(&d->out, hash32_text(&slot).s, &word);
     return flush(d, PIECE_MIN);
 }
 
@@ -112,11 +99,9 @@ static bool dump_account(void *ctx, const hash32 *key, const struct account *a)
         return false;
     json_key(j, address_text(&addr).s);
     json_obj(j);
-    put_num(j, "nonce", a->nonce);
-    json_key(j, "balance");
-    json_hex_u256(j, a->balance);
-    json_key(j, "code");
-    json_hex(j, code.ptr, code.len);
+    json_kv_u64(j, "nonce", a->nonce);
+    json_kv_hex_u256(j, "balance", a->balance);
+    json_kv_hex(j, "code", code.ptr, code.len);
     json_key(j, "storage");
     json_obj(j);
     mt_err err = metisdb_each_slot(d->s, key, NULL, dump_slot, d);
@@ -135,26 +120,24 @@ static void dump_env(struct dump *d, const struct header *h, const struct rules 
     struct json_out *j = &d->out;
     json_key(j, "block");
     json_obj(j);
-    put_quantity(j, "number", h->number);
+    json_kv_hex_u64(j, "number", h->number);
     put_addr(j, "beneficiary", &h->coinbase);
-    put_quantity(j, "timestamp", h->timestamp);
-    put_num(j, "gas_limit", h->gas_limit);
-    put_num(j, "basefee", u256_to_u64_sat(h->base_fee));
-    json_key(j, "difficulty");
-    json_hex_u256(j, h->difficulty);
-    json_key(j, "prevrandao");
-    json_hash(j, &h->mix_hash);
+    json_kv_hex_u64(j, "timestamp", h->timestamp);
+    json_kv_u64(j, "gas_limit", h->gas_limit);
+    json_kv_u64(j, "basefee", u256_to_u64_sat(h->base_fee));
+    json_kv_hex_u256(j, "difficulty", h->difficulty);
+    json_kv_hash(j, "prevrandao", &h->mix_hash);
     json_key(j, "blob_excess_gas_and_price");
     if (rules->fork >= FORK_CANCUN) {
         json_obj(j);
-        put_num(j, "excess_blob_gas", h->excess_blob_gas);
-        put_num(j, "blob_gasprice",
-                u256_to_u64_sat(blob_base_fee(h->excess_blob_gas, rules)));
+        json_kv_u64(j, "excess_blob_gas", h->excess_blob_gas);
+        json_kv_u64(j, "blob_gasprice",
+                    u256_to_u64_sat(blob_base_fee(h->excess_blob_gas, rules)));
         json_obj_end(j);
     } else {
         json_nil(j);
     }
-    put_num(j, "slot_num", h->slot_number);
+    json_kv_u64(j, "slot_num", h->slot_number);
     json_obj_end(j);
 }
 
@@ -205,17 +188,16 @@ static void dump_block(struct dump *d, const struct chain_block *b)
     }
     json_arr_end(j);
     put_empty(j, "ommers");
-    json_key(j, "withdrawals");
-    json_nil(j);
+    json_kv_nil(j, "withdrawals");
     json_obj_end(j);
 }
 
 static void dump_receipt(struct json_out *j, const struct receipt *r)
 {
     json_obj(j);
-    put_quantity(j, "type", (uint64_t)r->type);
-    put_quantity(j, "status", r->success);
-    put_quantity(j, "cumulativeGasUsed", r->cumulative_gas);
+    json_kv_hex_u64(j, "type", (uint64_t)r->type);
+    json_kv_hex_u64(j, "status", r->success);
+    json_kv_hex_u64(j, "cumulativeGasUsed", r->cumulative_gas);
     json_key(j, "logs");
     json_arr(j);
     for (size_t i = 0; i < r->log_num; i++) {
@@ -227,13 +209,11 @@ static void dump_receipt(struct json_out *j, const struct receipt *r)
         for (size_t k = 0; k < l->topic_num; k++)
             json_hash(j, &l->topics[k]);
         json_arr_end(j);
-        json_key(j, "data");
-        json_hex(j, l->data.ptr, l->data.len);
+        json_kv_hex(j, "data", l->data.ptr, l->data.len);
         json_obj_end(j);
     }
     json_arr_end(j);
-    json_key(j, "logsBloom");
-    json_hex(j, r->bloom, 256);
+    json_kv_hex(j, "logsBloom", r->bloom, 256);
     json_obj_end(j);
 }
 
@@ -248,25 +228,21 @@ static void dump_txs(struct dump *d, const struct chain_block *b)
         json_obj(j);
         json_key(j, "info");
         json_obj(j);
-        json_key(j, "transaction_hash");
-        json_hash(j, &name);
-        put_num(j, "transaction_index", i);
+        json_kv_hash(j, "transaction_hash", &name);
+        json_kv_u64(j, "transaction_index", i);
         put_addr(j, "from", &tx->from);
         put_addr(j, "to", tx->has_to ? &tx->to : NULL);
         put_addr(j, "contract_address", r->has_contract ? &r->contract : NULL);
         put_empty(j, "traces");
-        json_key(j, "exit");
-        json_str(j, r->success ? "Stop" : "Revert");
-        json_key(j, "out");
-        json_nil(j);
-        put_num(j, "nonce", tx->nonce);
-        put_num(j, "gas_used", r->gas_used);
+        json_kv_str(j, "exit", r->success ? "Stop" : "Revert");
+        json_kv_nil(j, "out");
+        json_kv_u64(j, "nonce", tx->nonce);
+        json_kv_u64(j, "gas_used", r->gas_used);
         json_obj_end(j);
         json_key(j, "receipt");
         dump_receipt(j, r);
-        json_key(j, "block_hash");
-        json_hash(j, &b->block.hash);
-        put_num(j, "block_number", b->block.header.number);
+        json_kv_hash(j, "block_hash", &b->block.hash);
+        json_kv_u64(j, "block_number", b->block.header.number);
         json_obj_end(j);
     }
 }
@@ -305,11 +281,10 @@ static void dump_all(struct dump *d, const struct chain_block *head,
     if (d->err == MT_OK)
         d->err = err;
     json_obj_end(j);
-    put_num(j, "best_block_number", last);
+    json_kv_u64(j, "best_block_number", last);
     each_block(d, "blocks", last, dump_block);
     each_block(d, "transactions", last, dump_txs);
-    json_key(j, "historical_states");
-    json_nil(j);
+    json_kv_nil(j, "historical_states");
     json_obj_end(j);
     flush(d, 0);
 }

@@ -247,8 +247,7 @@ static void put_output(struct call *c, const struct tx_outcome *o)
     slice output = outcome_output(o);
     if (o->halt != VM_SUCCESS && o->halt != VM_REVERT)
         return;
-    json_key(&c->out, "output");
-    json_hex(&c->out, output.ptr, output.len);
+    json_kv_hex(&c->out, "output", output.ptr, output.len);
     if (o->halt == VM_REVERT && output.len > 0)
         put_reason(c, output);
 }

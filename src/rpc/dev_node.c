@@ -146,8 +146,7 @@ enum call_status m_dev_genesis_time(struct call *c)
 
 static void put_fork_name(struct json_out *j, const struct rules *rules)
 {
-    json_key(j, "hardFork");
-    json_str(j, fork_name(rules->fork));
+    json_kv_str(j, "hardFork", fork_name(rules->fork));
 }
 
 enum call_status m_dev_node_info(struct call *c)
@@ -158,34 +157,23 @@ enum call_status m_dev_node_info(struct call *c)
         return CALL_DONE;
     u256 price = suggest_price(c);
     json_obj(j);
-    json_key(j, "currentBlockNumber");
-    json_hex_u64(j, h->number);
-    json_key(j, "currentBlockTimestamp");
-    json_u64(j, h->timestamp);
-    json_key(j, "currentBlockHash");
-    json_hash(j, &c->view->head->block.hash);
+    json_kv_hex_u64(j, "currentBlockNumber", h->number);
+    json_kv_u64(j, "currentBlockTimestamp", h->timestamp);
+    json_kv_hash(j, "currentBlockHash", &c->view->head->block.hash);
     put_fork_name(j, &c->view->rules);
-    json_key(j, "transactionOrder");
-    json_str(j, "fees");
+    json_kv_str(j, "transactionOrder", "fees");
     json_key(j, "environment");
     json_obj(j);
-    json_key(j, "baseFee");
-    json_hex_u256(j, c->view->next_base_fee);
-    json_key(j, "chainId");
-    json_u64(j, chain_spec_of(c->rpc->opt.chain)->chain_id);
-    json_key(j, "gasLimit");
-    json_hex_u64(j, h->gas_limit);
-    json_key(j, "gasPrice");
-    json_hex_u256(j, price);
+    json_kv_hex_u256(j, "baseFee", c->view->next_base_fee);
+    json_kv_u64(j, "chainId", chain_spec_of(c->rpc->opt.chain)->chain_id);
+    json_kv_hex_u64(j, "gasLimit", h->gas_limit);
+    json_kv_hex_u256(j, "gasPrice", price);
     json_obj_end(j);
     json_key(j, "forkConfig");
     json_obj(j);
-    json_key(j, "forkUrl");
-    json_nil(j);
-    json_key(j, "forkBlockNumber");
-    json_nil(j);
-    json_key(j, "forkRetryBackoff");
-    json_nil(j);
+    json_kv_nil(j, "forkUrl");
+    json_kv_nil(j, "forkBlockNumber");
+    json_kv_nil(j, "forkRetryBackoff");
     json_obj_end(j);
     json_obj_end(j);
     return CALL_DONE;
@@ -198,22 +186,14 @@ enum call_status m_dev_metadata(struct call *c)
     const struct block *head = &c->view->head->block;
     char key[20];
     json_obj(j);
-    json_key(j, "clientVersion");
-    json_str(j, c->rpc->opt.client_version);
-    json_key(j, "clientSemver");
-    json_str(j, c->rpc->opt.version);
-    json_key(j, "clientCommitSha");
-    json_str(j, c->rpc->opt.commit);
-    json_key(j, "chainId");
-    json_u64(j, chain_spec_of(c->rpc->opt.chain)->chain_id);
-    json_key(j, "instanceId");
-    json_hash(j, &chain_genesis(c->rpc->opt.chain)->hash);
-    json_key(j, "latestBlockNumber");
-    json_u64(j, head->header.number);
-    json_key(j, "latestBlockHash");
-    json_hash(j, &head->hash);
-    json_key(j, "forkedNetwork");
-    json_nil(j);
+    json_kv_str(j, "clientVersion", c->rpc->opt.client_version);
+    json_kv_str(j, "clientSemver", c->rpc->opt.version);
+    json_kv_str(j, "clientCommitSha", c->rpc->opt.commit);
+    json_kv_u64(j, "chainId", chain_spec_of(c->rpc->opt.chain)->chain_id);
+    json_kv_hash(j, "instanceId", &chain_genesis(c->rpc->opt.chain)->hash);
+    json_kv_u64(j, "latestBlockNumber", head->header.number);
+    json_kv_hash(j, "latestBlockHash", &head->hash);
+    json_kv_nil(j, "forkedNetwork");
     json_key(j, "snapshots");
     json_obj(j);
     for (size_t i = 0; i < d->snapshot_num; i++) {

@@ -256,8 +256,7 @@ static enum call_status put_history(struct call *c, struct history *h)
                               NULL);
     }
     json_obj(&c->out);
-    json_key(&c->out, "oldestBlock");
-    json_hex_u64(&c->out, h->first);
+    json_kv_hex_u64(&c->out, "oldestBlock", h->first);
     if (h->percentile_num > 0) {
         json_key(&c->out, "reward");
         json_arr(&c->out);

@@ -101,10 +101,8 @@ static void put_id(struct json_out *j, const char *key, const struct block_id *i
         return;
     }
     json_obj(j);
-    json_key(j, "number");
-    json_hex_u64(j, id->number);
-    json_key(j, "hash");
-    json_hash(j, &id->hash);
+    json_kv_hex_u64(j, "number", id->number);
+    json_kv_hash(j, "hash", &id->hash);
     json_obj_end(j);
 }
 
@@ -165,8 +163,7 @@ static void put_answer(struct call *c, const struct feed_query *q,
     put_id(&c->out, "safe", v->has_head[METISDB_SAFE] ? &v->heads[METISDB_SAFE] : NULL);
     put_id(&c->out, "finalized",
            v->has_head[METISDB_FINALIZED] ? &v->heads[METISDB_FINALIZED] : NULL);
-    json_key(&c->out, "syncing");
-    json_bool(&c->out, c->rpc->sync.syncing || c->rpc->sync.unsure);
+    json_kv_bool(&c->out, "syncing", c->rpc->sync.syncing || c->rpc->sync.unsure);
     json_obj_end(&c->out);
 }
 

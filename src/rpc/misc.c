@@ -41,12 +41,9 @@ enum call_status m_coinbase(struct call *c)
 void wire_syncing(struct json_out *j, const struct rpc_sync *s)
 {
     json_obj(j);
-    json_key(j, "startingBlock");
-    json_hex_u64(j, s->starting);
-    json_key(j, "currentBlock");
-    json_hex_u64(j, s->current);
-    json_key(j, "highestBlock");
-    json_hex_u64(j, s->highest);
+    json_kv_hex_u64(j, "startingBlock", s->starting);
+    json_kv_hex_u64(j, "currentBlock", s->current);
+    json_kv_hex_u64(j, "highestBlock", s->highest);
     json_obj_end(j);
 }
 
@@ -78,14 +75,10 @@ enum call_status m_sha3(struct call *c)
 enum call_status m_modules(struct call *c)
 {
     json_obj(&c->out);
-    for (size_t i = 0; i < c->rpc->opt.api_num; i++) {
-        json_key(&c->out, c->rpc->opt.apis[i]);
-        json_str(&c->out, "1.0");
-    }
-    if (c->req->trusted) {
-        json_key(&c->out, "admin");
-        json_str(&c->out, "1.0");
-    }
+    for (size_t i = 0; i < c->rpc->opt.api_num; i++)
+        json_kv_str(&c->out, c->rpc->opt.apis[i], "1.0");
+    if (c->req->trusted)
+        json_kv_str(&c->out, "admin", "1.0");
     json_obj_end(&c->out);
     return CALL_DONE;
 }
@@ -101,10 +94,8 @@ enum call_status m_pool_why(struct call *c)
         return CALL_DONE;
     }
     json_obj(&c->out);
-    json_key(&c->out, "hash");
-    json_hash(&c->out, &hash);
-    json_key(&c->out, "reason");
-    json_str(&c->out, v.text);
+    json_kv_hash(&c->out, "hash", &hash);
+    json_kv_str(&c->out, "reason", v.text);
     json_obj_end(&c->out);
     return CALL_DONE;
 }
@@ -116,10 +107,8 @@ enum call_status m_pool_status(struct call *c)
     size_t pending, queued;
     pool_count(c->rpc->opt.pool, &pending, &queued);
     json_obj(&c->out);
-    json_key(&c->out, "pending");
-    json_hex_u64(&c->out, pending);
-    json_key(&c->out, "queued");
-    json_hex_u64(&c->out, queued);
+    json_kv_hex_u64(&c->out, "pending", pending);
+    json_kv_hex_u64(&c->out, "queued", queued);
     json_obj_end(&c->out);
     return CALL_DONE;
 }

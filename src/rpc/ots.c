@@ -38,14 +38,10 @@ enum call_status m_ots_internal(struct call *c)
             if (f->parent == NULL || !(moves || kind != 0) || !frame_stands(f))
                 continue;
             json_obj(j);
-            json_key(j, "type");
-            json_u64(j, kind);
-            json_key(j, "from");
-            json_addr(j, &f->from);
-            json_key(j, "to");
-            json_addr(j, &f->to);
-            json_key(j, "value");
-            json_hex_u256(j, f->value);
+            json_kv_u64(j, "type", kind);
+            json_kv_addr(j, "from", &f->from);
+            json_kv_addr(j, "to", &f->to);
+            json_kv_hex_u256(j, "value", f->value);
             json_obj_end(j);
         }
         json_arr_end(j);
@@ -58,23 +54,17 @@ static void put_entry(struct json_out *j, const struct trace_frame *f)
 {
     bool valued = f->has_value && strcmp(f->type, "DELEGATECALL") != 0;
     json_obj(j);
-    json_key(j, "type");
-    json_str(j, f->type);
-    json_key(j, "depth");
-    json_u64(j, f->depth);
-    json_key(j, "from");
-    json_addr(j, &f->from);
-    json_key(j, "to");
-    json_addr(j, &f->to);
+    json_kv_str(j, "type", f->type);
+    json_kv_u64(j, "depth", f->depth);
+    json_kv_addr(j, "from", &f->from);
+    json_kv_addr(j, "to", &f->to);
     json_key(j, "value");
     if (valued)
         json_hex_u256(j, f->value);
     else
         json_nil(j);
-    json_key(j, "input");
-    json_hex(j, f->input.ptr, f->input.len);
-    json_key(j, "output");
-    json_hex(j, f->output.ptr, f->output.len);
+    json_kv_hex(j, "input", f->input.ptr, f->input.len);
+    json_kv_hex(j, "output", f->output.ptr, f->output.len);
     json_obj_end(j);
 }
 
@@ -183,12 +173,9 @@ static void put_issuance(struct call *c, const struct chain_block *b)
     }
     json_key(j, "issuance");
     json_obj(j);
-    json_key(j, "blockReward");
-    json_hex_u256(j, own);
-    json_key(j, "uncleReward");
-    json_hex_u256(j, uncles);
-    json_key(j, "issuance");
-    json_hex_u256(j, u256_add(own, uncles));
+    json_kv_hex_u256(j, "blockReward", own);
+    json_kv_hex_u256(j, "uncleReward", uncles);
+    json_kv_hex_u256(j, "issuance", u256_add(own, uncles));
     json_obj_end(j);
 }
 
@@ -210,8 +197,7 @@ static enum call_status put_details(struct call *c, const struct block_arg *at)
     json_key(j, "block");
     wire_block_page(j, b, false, 0, 0);
     put_issuance(c, b);
-    json_key(j, "totalFees");
-    json_hex_u256(j, fees);
+    json_kv_hex_u256(j, "totalFees", fees);
     json_obj_end(j);
     chain_block_drop(b);
     return CALL_DONE;
@@ -415,10 +401,8 @@ static bool creator_in(struct call *c, struct chain_block *b, const address *add
                 continue;
             found = true;
             json_obj(j);
-            json_key(j, "hash");
-            json_hash(j, &b->block.txs[i].hash);
-            json_key(j, "creator");
-            json_addr(j, &f->from);
+            json_kv_hash(j, "hash", &b->block.txs[i].hash);
+            json_kv_addr(j, "creator", &f->from);
             json_obj_end(j);
             break;
         }

@@ -131,8 +131,7 @@ static void put_hit_receipt(struct json_out *j, const struct hit *h)
 {
     json_obj(j);
     wire_receipt_fields(j, h->b, h->idx, wire_first_log(h->b, h->idx), true);
-    json_key(j, "timestamp");
-    json_u64(j, h->b->block.header.timestamp);
+    json_kv_u64(j, "timestamp", h->b->block.header.timestamp);
     json_obj_end(j);
 }
 
@@ -165,10 +164,8 @@ static void put_page(struct walk *w, bool first, bool last)
     for (size_t i = 0; i < w->num; i++)
         put_hit_receipt(j, &w->hits[i]);
     json_arr_end(j);
-    json_key(j, "firstPage");
-    json_bool(j, first);
-    json_key(j, "lastPage");
-    json_bool(j, last);
+    json_kv_bool(j, "firstPage", first);
+    json_kv_bool(j, "lastPage", last);
     json_obj_end(j);
 }
 

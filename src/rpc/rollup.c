@@ -29,10 +29,8 @@ enum call_status m_rollup_gas_prices(struct call *c)
         !oracle_slot(c, L1_FEE_SLOT_BASE_FEE, &l1))
         return CALL_DONE;
     json_obj(&c->out);
-    json_key(&c->out, "l1GasPrice");
-    json_hex_u256(&c->out, l1);
-    json_key(&c->out, "l2GasPrice");
-    json_hex_u256(&c->out, price);
+    json_kv_hex_u256(&c->out, "l1GasPrice", l1);
+    json_kv_hex_u256(&c->out, "l2GasPrice", price);
     json_obj_end(&c->out);
     return CALL_DONE;
 }
@@ -54,25 +52,18 @@ enum call_status m_rollup_info(struct call *c)
 {
     struct json_out *j = &c->out;
     json_obj(j);
-    json_key(j, "mode");
-    json_str(j, c->rpc->opt.sequencer != NULL ? "sequencer" : "verifier");
-    json_key(j, "syncing");
-    json_bool(j, false);
+    json_kv_str(j, "mode", c->rpc->opt.sequencer != NULL ? "sequencer" : "verifier");
+    json_kv_bool(j, "syncing", false);
     json_key(j, "ethContext"); /* the last L1 block that was read: none */
     json_obj(j);
-    json_key(j, "blockNumber");
-    json_u64(j, 0);
-    json_key(j, "timestamp");
-    json_u64(j, 0);
+    json_kv_u64(j, "blockNumber", 0);
+    json_kv_u64(j, "timestamp", 0);
     json_obj_end(j);
     json_key(j, "rollupContext");
     json_obj(j);
-    json_key(j, "index");
-    json_u64(j, c->view->head->block.header.number);
-    json_key(j, "queueIndex");
-    json_u64(j, 0);
-    json_key(j, "verifiedIndex");
-    json_u64(j, finalized(c));
+    json_kv_u64(j, "index", c->view->head->block.header.number);
+    json_kv_u64(j, "queueIndex", 0);
+    json_kv_u64(j, "verifiedIndex", finalized(c));
     json_obj_end(j);
     json_obj_end(j);
     return CALL_DONE;

@@ -26,8 +26,7 @@ static void put_filled(struct call *c, struct tx *tx)
     }
     tx->hash = keccak256(raw.ptr, raw.len);
     json_obj(&c->out);
-    json_key(&c->out, "raw");
-    json_hex(&c->out, raw.ptr, raw.len);
+    json_kv_hex(&c->out, "raw", raw.ptr, raw.len);
     json_key(&c->out, "tx");
     wire_tx(&c->out, tx, NULL, 0);
     json_obj_end(&c->out);

@@ -281,15 +281,12 @@ static void put_error(struct json_out *j, const struct sim_result *r)
         revert_text(r->output, text);
     json_key(j, "error");
     json_obj(j);
-    json_key(j, "message");
-    json_str(j, revert ? text : vm_halt_text(r->halt));
+    json_kv_str(j, "message", revert ? text : vm_halt_text(r->halt));
     json_key(j, "code");
     mt_fmt(code, sizeof(code), "%d", revert ? RPC_REVERT : RPC_VM_ERROR);
     json_raw(j, slice_of(code, strlen(code)));
-    if (revert) {
-        json_key(j, "data");
-        json_hex(j, r->output.ptr, r->output.len);
-    }
+    if (revert)
+        json_kv_hex(j, "data", r->output.ptr, r->output.len);
     json_obj_end(j);
 }
 
@@ -298,19 +295,15 @@ static void put_result(struct json_out *j, const struct chain_block *b, uint32_t
 {
     bool ok = r->halt == VM_SUCCESS;
     json_obj(j);
-    json_key(j, "returnData");
-    json_hex(j, r->output.ptr, ok ? r->output.len : 0);
+    json_kv_hex(j, "returnData", r->output.ptr, ok ? r->output.len : 0);
     json_key(j, "logs");
     json_arr(j);
     for (size_t i = 0; i < r->log_num; i++)
         wire_log(j, b, idx, r->logs[i].index, &r->logs[i].log, false);
     json_arr_end(j);
-    json_key(j, "gasUsed");
-    json_hex_u64(j, r->gas_used);
-    json_key(j, "maxUsedGas");
-    json_hex_u64(j, r->gas_peak);
-    json_key(j, "status");
-    json_hex_u64(j, ok);
+    json_kv_hex_u64(j, "gasUsed", r->gas_used);
+    json_kv_hex_u64(j, "maxUsedGas", r->gas_peak);
+    json_kv_hex_u64(j, "status", ok);
     if (!ok)
         put_error(j, r);
     json_obj_end(j);

@@ -24,15 +24,32 @@ static bool get_account(struct call *c, struct chain_state *s, const address *ad
     return err == MT_OK;
 }
 
-enum call_status m_balance(struct call *c)
+/* Reads the account of (address, block), and its code where code is asked for. True: it
+ * is there; else *st is what the method answers. */
+static bool open_account(struct call *c, struct account *a, slice *code,
+                         enum call_status *st)
 {
     address addr;
-    struct account a;
     struct chain_state *s;
+    *st = CALL_DONE;
     if (!args_num(c, 1, 2) || !arg_address(c, 0, &addr))
-        return CALL_DONE;
-    enum call_status st = open_state(c, 1, 2, 1, &s);
-    if (s != NULL && get_account(c, s, &addr, &a))
+        return false;
+    *st = open_state(c, 1, 2, 1, &s);
+    if (s == NULL || !get_account(c, s, &addr, a))
+        return false;
+    if (code == NULL || hash32_eq(&a->code_hash, &KECCAK_EMPTY))
+        return true;
+    mt_err err = metisdb_get_code(s->snapshot, &a->code_hash, code);
+    if (err != MT_OK)
+        *st = call_error(c, err, NULL);
+    return err == MT_OK;
+}
+
+enum call_status m_balance(struct call *c)
+{
+    struct account a;
+    enum call_status st;
+    if (open_account(c, &a, NULL, &st))
         json_hex_u256(&c->out, a.balance);
     return st;
 }
@@ -61,72 +78,42 @@ enum call_status m_nonce(struct call *c)
 
 enum call_status m_code(struct call *c)
 {
-    address addr;
     struct account a;
-    struct chain_state *s;
     slice code = {0};
-    if (!args_num(c, 1, 2) || !arg_address(c, 0, &addr))
-        return CALL_DONE;
-    enum call_status st = open_state(c, 1, 2, 1, &s);
-    if (s == NULL || !get_account(c, s, &addr, &a))
-        return st;
-    if (!hash32_eq(&a.code_hash, &KECCAK_EMPTY)) {
-        mt_err err = metisdb_get_code(s->snapshot, &a.code_hash, &code);
-        if (err != MT_OK)
-            return call_error(c, err, NULL);
-    }
-    json_hex(&c->out, code.ptr, code.len);
-    return CALL_DONE;
+    enum call_status st;
+    if (open_account(c, &a, &code, &st))
+        json_hex(&c->out, code.ptr, code.len);
+    return st;
 }
 
 enum call_status m_account_info(struct call *c)
 {
-    address addr;
     struct account a;
-    struct chain_state *s;
     slice code = {0};
-    if (!args_num(c, 1, 2) || !arg_address(c, 0, &addr))
-        return CALL_DONE;
-    enum call_status st = open_state(c, 1, 2, 1, &s);
-    if (s == NULL || !get_account(c, s, &addr, &a))
+    enum call_status st;
+    if (!open_account(c, &a, &code, &st))
         return st;
-    if (!hash32_eq(&a.code_hash, &KECCAK_EMPTY)) {
-        mt_err err = metisdb_get_code(s->snapshot, &a.code_hash, &code);
-        if (err != MT_OK)
-            return call_error(c, err, NULL);
-    }
     json_obj(&c->out);
-    json_key(&c->out, "balance");
-    json_hex_u256(&c->out, a.balance);
-    json_key(&c->out, "nonce");
-    json_hex_u64(&c->out, a.nonce);
-    json_key(&c->out, "code");
-    json_hex(&c->out, code.ptr, code.len);
+    json_kv_hex_u256(&c->out, "balance", a.balance);
+    json_kv_hex_u64(&c->out, "nonce", a.nonce);
+    json_kv_hex(&c->out, "code", code.ptr, code.len);
     json_obj_end(&c->out);
-    return CALL_DONE;
+    return st;
 }
 
 enum call_status m_account(struct call *c)
 {
-    address addr;
     struct account a;
-    struct chain_state *s;
-    if (!args_num(c, 1, 2) || !arg_address(c, 0, &addr))
-        return CALL_DONE;
-    enum call_status st = open_state(c, 1, 2, 1, &s);
-    if (s == NULL || !get_account(c, s, &addr, &a))
+    enum call_status st;
+    if (!open_account(c, &a, NULL, &st))
         return st;
     json_obj(&c->out);
-    json_key(&c->out, "balance");
-    json_hex_u256(&c->out, a.balance);
-    json_key(&c->out, "nonce");
-    json_hex_u64(&c->out, a.nonce);
-    json_key(&c->out, "codeHash");
-    json_hash(&c->out, &a.code_hash);
-    json_key(&c->out, "storageRoot");
-    json_hash(&c->out, &a.storage_root);
+    json_kv_hex_u256(&c->out, "balance", a.balance);
+    json_kv_hex_u64(&c->out, "nonce", a.nonce);
+    json_kv_hash(&c->out, "codeHash", &a.code_hash);
+    json_kv_hash(&c->out, "storageRoot", &a.storage_root);
     json_obj_end(&c->out);
-    return CALL_DONE;
+    return st;
 }
 
 /* Codes are kept for good, so the block that may be named says nothing. */
@@ -232,18 +219,13 @@ static void put_proof(struct call *c, const address *addr, const struct metisdb_
 {
     struct json_out *j = &c->out;
     json_obj(j);
-    json_key(j, "address");
-    json_addr(j, addr);
+    json_kv_addr(j, "address", addr);
     json_key(j, "accountProof");
     put_nodes(j, p->nodes, p->node_num);
-    json_key(j, "balance");
-    json_hex_u256(j, p->account.balance);
-    json_key(j, "codeHash");
-    json_hash(j, &p->account.code_hash);
-    json_key(j, "nonce");
-    json_hex_u64(j, p->account.nonce);
-    json_key(j, "storageHash");
-    json_hash(j, &p->account.storage_root);
+    json_kv_hex_u256(j, "balance", p->account.balance);
+    json_kv_hash(j, "codeHash", &p->account.code_hash);
+    json_kv_hex_u64(j, "nonce", p->account.nonce);
+    json_kv_hash(j, "storageHash", &p->account.storage_root);
     json_key(j, "storageProof");
     json_arr(j);
     for (size_t i = 0; i < p->slot_num; i++) {
@@ -254,8 +236,7 @@ static void put_proof(struct call *c, const address *addr, const struct metisdb_
             json_hash(j, &s->slot);
         else
             json_hex_u256(j, u256_from_hash(&s->slot));
-        json_key(j, "value");
-        json_hex_u256(j, s->value);
+        json_kv_hex_u256(j, "value", s->value);
         json_key(j, "proof");
         put_nodes(j, s->nodes, s->node_num);
         json_obj_end(j);

@@ -48,8 +48,7 @@ static bool put(struct range *r, const hash32 *key, const hash32 *slot, u256 val
         json_hash(j, slot);
     else
         json_nil(j);
-    json_key(j, "value");
-    json_hash(j, &word);
+    json_kv_hash(j, "value", &word);
     json_obj_end(j);
     return buf_ok(j->buf);
 }

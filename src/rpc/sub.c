@@ -263,8 +263,7 @@ static void push_syncing(struct rpc *r, bool fresh_only)
     struct json_out j = json_out(&value);
     if (r->sync.syncing) {
         json_obj(&j);
-        json_key(&j, "syncing");
-        json_bool(&j, true);
+        json_kv_bool(&j, "syncing", true);
         json_key(&j, "status");
         wire_syncing(&j, &r->sync);
         json_obj_end(&j);

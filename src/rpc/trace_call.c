@@ -168,8 +168,7 @@ static void revert_reason(struct json_out *j, slice data)
         u256 code = u256_load_be(data.ptr + 4);
         const char *why = u256_is_u64(code) ? panic_text(code.w[0]) : NULL;
         mt_fmt(text, sizeof(text), "unknown panic code: %s", u256_hex(code).s);
-        json_key(j, "revertReason");
-        json_str(j, why != NULL ? why : text);
+        json_kv_str(j, "revertReason", why != NULL ? why : text);
     } else if (data.len >= 68 && memcmp(data.ptr, error_sel, 4) == 0) {
         uint64_t at = u256_to_u64_sat(u256_load_be(data.ptr + 4)), room = data.len - 4;
         if (at > room - 32)
@@ -186,26 +185,16 @@ static void call_open(const struct trace *t, struct json_out *j,
                       const struct trace_frame *f)
 {
     json_obj(j);
-    json_key(j, "from");
-    json_addr(j, &f->from);
-    json_key(j, "gas");
-    json_hex_u64(j, f->gas);
-    json_key(j, "gasUsed");
-    json_hex_u64(j, f->gas_used);
-    if (!f->create || f->error == NULL) {
-        json_key(j, "to");
-        json_addr(j, &f->to);
-    }
-    json_key(j, "input");
-    json_hex(j, f->input.ptr, f->input.len);
-    if (f->output.len > 0) {
-        json_key(j, "output");
-        json_hex(j, f->output.ptr, f->output.len);
-    }
-    if (f->error != NULL) {
-        json_key(j, "error");
-        json_str(j, f->error);
-    }
+    json_kv_addr(j, "from", &f->from);
+    json_kv_hex_u64(j, "gas", f->gas);
+    json_kv_hex_u64(j, "gasUsed", f->gas_used);
+    if (!f->create || f->error == NULL)
+        json_kv_addr(j, "to", &f->to);
+    json_kv_hex(j, "input", f->input.ptr, f->input.len);
+    if (f->output.len > 0)
+        json_kv_hex(j, "output", f->output.ptr, f->output.len);
+    if (f->error != NULL)
+        json_kv_str(j, "error", f->error);
     if (f->reverts)
         revert_reason(j, f->output);
     if (f->first != NULL && !t->opt->only_top) {
@@ -222,17 +211,14 @@ static void call_logs(struct json_out *j, const struct trace_frame *f)
     json_arr(j);
     for (const struct frame_log *l = f->logs; l != NULL; l = l->next) {
         json_obj(j);
-        json_key(j, "address");
-        json_addr(j, &l->log.addr);
+        json_kv_addr(j, "address", &l->log.addr);
         json_key(j, "topics");
         json_arr(j);
         for (size_t i = 0; i < l->log.topic_num; i++)
             json_hash(j, &l->log.topics[i]);
         json_arr_end(j);
-        json_key(j, "data");
-        json_hex(j, l->log.data.ptr, l->log.data.len);
-        json_key(j, "position");
-        json_hex_u64(j, l->position);
+        json_kv_hex(j, "data", l->log.data.ptr, l->log.data.len);
+        json_kv_hex_u64(j, "position", l->position);
         json_obj_end(j);
     }
     json_arr_end(j);
@@ -244,12 +230,9 @@ static void call_close(const struct trace *t, struct json_out *j,
     if (f->first != NULL && !t->opt->only_top)
         json_arr_end(j);
     call_logs(j, f);
-    if (f->has_value) {
-        json_key(j, "value");
-        json_hex_u256(j, f->value);
-    }
-    json_key(j, "type");
-    json_str(j, f->type);
+    if (f->has_value)
+        json_kv_hex_u256(j, "value", f->value);
+    json_kv_str(j, "type", f->type);
     json_obj_end(j);
 }
 

@@ -58,8 +58,7 @@ static enum call_status every_tx(struct call *c, struct chain_block *b,
     bool ok = replay_open(&r, c, b, opt);
     for (uint32_t i = 0; ok && i < b->block.tx_num; i++) {
         json_obj(j);
-        json_key(j, "txHash");
-        json_hash(j, &b->block.txs[i].hash);
+        json_kv_hash(j, "txHash", &b->block.txs[i].hash);
         json_key(j, "result");
         ok = replay_next(&r, &o);
         if (ok) {
@@ -180,12 +179,10 @@ enum call_status m_bad_blocks(struct call *c)
             /* A signature may be what was wrong: then the sender stays zero. */
             txs_recover(NULL, b->block.txs, b->block.tx_num, true, NULL);
             json_obj(j);
-            json_key(j, "hash");
-            json_hash(j, &bad.hash);
+            json_kv_hash(j, "hash", &bad.hash);
             json_key(j, "block");
             wire_block(j, b, true);
-            json_key(j, "rlp");
-            json_hex(j, bad.rlp.ptr, bad.rlp.len);
+            json_kv_hex(j, "rlp", bad.rlp.ptr, bad.rlp.len);
             json_key(j, "reason");
             json_str_n(j, (const char *)bad.reason.ptr, bad.reason.len);
             json_obj_end(j);

@@ -100,10 +100,8 @@ static void put_number(struct json_out *j, const char *key, enum sign s, u256 be
     }
     sign_open(j, s);
     json_hex_u256(j, s == BORN ? after : before);
-    if (s == CHANGED) {
-        json_key(j, "to");
-        json_hex_u256(j, after);
-    }
+    if (s == CHANGED)
+        json_kv_hex_u256(j, "to", after);
     sign_close(j, s);
 }
 
@@ -131,10 +129,8 @@ static void put_code(struct trace *t, struct json_out *j, enum sign s,
     sign_open(j, s);
     slice first = s == BORN ? after : before;
     json_hex(j, first.ptr, first.len);
-    if (s == CHANGED) {
-        json_key(j, "to");
-        json_hex(j, after.ptr, after.len);
-    }
+    if (s == CHANGED)
+        json_kv_hex(j, "to", after.ptr, after.len);
     sign_close(j, s);
 }
 
@@ -166,10 +162,8 @@ static void put_slots(struct trace *t, struct json_out *j, const struct diff_acc
         json_key(j, hash32_text(&list[i]->key).s);
         sign_open(j, s);
         json_hash(j, s == BORN ? &after : &before);
-        if (s == CHANGED) {
-            json_key(j, "to");
-            json_hash(j, &after);
-        }
+        if (s == CHANGED)
+            json_kv_hash(j, "to", &after);
         sign_close(j, s);
     }
     json_obj_end(j);

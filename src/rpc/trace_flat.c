@@ -33,12 +33,9 @@ static void flat_action(const struct trace *t, struct json_out *j,
     json_key(j, "action");
     json_obj(j);
     if (f->destruct) {
-        json_key(j, "address");
-        json_addr(j, &f->from);
-        json_key(j, "balance");
-        json_hex_u256(j, f->value);
-        json_key(j, "refundAddress");
-        json_addr(j, &f->to);
+        json_kv_addr(j, "address", &f->from);
+        json_kv_hex_u256(j, "balance", f->value);
+        json_kv_addr(j, "refundAddress", &f->to);
         json_obj_end(j);
         return;
     }
@@ -46,24 +43,17 @@ static void flat_action(const struct trace *t, struct json_out *j,
         char type[16] = "";
         for (size_t i = 0; f->type[i] != 0 && i + 1 < sizeof(type); i++)
             type[i] = (char)(f->type[i] | 0x20);
-        json_key(j, "callType");
-        json_str(j, type);
+        json_kv_str(j, "callType", type);
     } else if (t->opt->parity) {
-        json_key(j, "creationMethod");
-        json_str(j, strcmp(f->type, "CREATE2") == 0 ? "create2" : "create");
+        json_kv_str(j, "creationMethod",
+                    strcmp(f->type, "CREATE2") == 0 ? "create2" : "create");
     }
-    json_key(j, "from");
-    json_addr(j, &f->from);
-    json_key(j, "gas");
-    json_hex_u64(j, f->gas);
-    json_key(j, f->create ? "init" : "input");
-    json_hex(j, f->input.ptr, f->input.len);
-    if (!f->create) {
-        json_key(j, "to");
-        json_addr(j, &f->to);
-    }
-    json_key(j, "value");
-    json_hex_u256(j, f->value);
+    json_kv_addr(j, "from", &f->from);
+    json_kv_hex_u64(j, "gas", f->gas);
+    json_kv_hex(j, f->create ? "init" : "input", f->input.ptr, f->input.len);
+    if (!f->create)
+        json_kv_addr(j, "to", &f->to);
+    json_kv_hex_u256(j, "value", f->value);
     json_obj_end(j);
 }
 
@@ -79,20 +69,13 @@ static void flat_result(const struct trace *t, struct json_out *j,
         return;
     }
     json_obj(j);
-    if (f->create && f->error == NULL) {
-        json_key(j, "address");
-        json_addr(j, &f->to);
-    }
-    if (f->create) {
-        json_key(j, "code");
-        json_hex(j, f->output.ptr, f->output.len);
-    }
-    json_key(j, "gasUsed");
-    json_hex_u64(j, f->gas_used);
-    if (!f->create) {
-        json_key(j, "output");
-        json_hex(j, f->output.ptr, f->output.len);
-    }
+    if (f->create && f->error == NULL)
+        json_kv_addr(j, "address", &f->to);
+    if (f->create)
+        json_kv_hex(j, "code", f->output.ptr, f->output.len);
+    json_kv_hex_u64(j, "gasUsed", f->gas_used);
+    if (!f->create)
+        json_kv_hex(j, "output", f->output.ptr, f->output.len);
     json_obj_end(j);
 }
 
@@ -113,16 +96,14 @@ static void flat_block(const struct trace *t, struct json_out *j)
         json_hash(j, &t->b->block.hash);
     else
         json_nil(j);
-    json_key(j, "blockNumber");
-    json_u64(j, t->number);
+    json_kv_u64(j, "blockNumber", t->number);
 }
 
 static void flat_place(const struct trace *t, struct json_out *j,
                        const struct trace_frame *f, bool placed)
 {
     unsigned path[FLAT_PATH_MAX], n = flat_path(f, path);
-    json_key(j, "subtraces");
-    json_u64(j, f->flat_num);
+    json_kv_u64(j, "subtraces", f->flat_num);
     json_key(j, "traceAddress");
     json_arr(j);
     for (unsigned i = 0; i < n; i++)
@@ -135,8 +116,7 @@ static void flat_place(const struct trace *t, struct json_out *j,
         json_hash(j, &t->tx->hash);
     else
         json_nil(j);
-    json_key(j, "transactionPosition");
-    json_u64(j, t->idx);
+    json_kv_u64(j, "transactionPosition", t->idx);
 }
 
 void flat_put(const struct trace *t, struct json_out *j, const struct trace_frame *f,
@@ -147,13 +127,12 @@ void flat_put(const struct trace *t, struct json_out *j, const struct trace_fram
     if (placed)
         flat_block(t, j);
     if (f->error != NULL) {
-        json_key(j, "error");
-        json_str(j, t->opt->parity_errors ? parity_error(f->error) : f->error);
+        json_kv_str(j, "error",
+                    t->opt->parity_errors ? parity_error(f->error) : f->error);
     }
     flat_result(t, j, f);
     flat_place(t, j, f, placed);
-    json_key(j, "type");
-    json_str(j, f->destruct ? "suicide" : f->create ? "create" : "call");
+    json_kv_str(j, "type", f->destruct ? "suicide" : f->create ? "create" : "call");
     json_obj_end(j);
 }
 
@@ -201,8 +180,7 @@ void fourbyte_write(struct trace *t, struct json_out *j)
     for (size_t i = 0, same; i < k; i += same) {
         for (same = 1; i + same < k && strcmp(all[i].key, all[i + same].key) == 0;)
             same++;
-        json_key(j, all[i].key);
-        json_u64(j, same);
+        json_kv_u64(j, all[i].key, same);
     }
     json_obj_end(j);
 }

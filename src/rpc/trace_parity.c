@@ -52,13 +52,11 @@ static void put_views(struct trace *t, const hash32 *hash)
     struct json_out *j = &t->c->out;
     if (!(t->opt->kinds & TRACE_VM)) {
         json_obj(j);
-        json_key(j, "vmTrace");
-        json_nil(j);
+        json_kv_nil(j, "vmTrace");
     } else if (!j->comma) { /* no call was made */
         json_nil(j);
     }
-    json_key(j, "output");
-    json_hex(j, t->output.ptr, t->output.len);
+    json_kv_hex(j, "output", t->output.ptr, t->output.len);
     json_key(j, "stateDiff");
     if (t->opt->kinds & TRACE_DIFF)
         diff_write(t, j);
@@ -70,10 +68,8 @@ static void put_views(struct trace *t, const hash32 *hash)
         if (!f->hidden)
             flat_put(t, j, f, false);
     json_arr_end(j);
-    if (hash != NULL) {
-        json_key(j, "transactionHash");
-        json_hash(j, hash);
-    }
+    if (hash != NULL)
+        json_kv_hash(j, "transactionHash", hash);
     json_obj_end(j);
 }
 
@@ -94,26 +90,18 @@ void trace_rewards(struct json_out *j, const struct chain_block *b,
         json_obj(j);
         json_key(j, "action");
         json_obj(j);
-        json_key(j, "author");
-        json_addr(j, &of->coinbase);
-        json_key(j, "rewardType");
-        json_str(j, i == 0 ? "block" : "uncle");
-        json_key(j, "value");
-        json_hex_u256(j, value);
+        json_kv_addr(j, "author", &of->coinbase);
+        json_kv_str(j, "rewardType", i == 0 ? "block" : "uncle");
+        json_kv_hex_u256(j, "value", value);
         json_obj_end(j);
-        json_key(j, "blockHash");
-        json_hash(j, &b->block.hash);
-        json_key(j, "blockNumber");
-        json_u64(j, h->number);
-        json_key(j, "result");
-        json_nil(j);
-        json_key(j, "subtraces");
-        json_u64(j, 0);
+        json_kv_hash(j, "blockHash", &b->block.hash);
+        json_kv_u64(j, "blockNumber", h->number);
+        json_kv_nil(j, "result");
+        json_kv_u64(j, "subtraces", 0);
         json_key(j, "traceAddress");
         json_arr(j);
         json_arr_end(j);
-        json_key(j, "type");
-        json_str(j, "reward");
+        json_kv_str(j, "type", "reward");
         json_obj_end(j);
     }
 }

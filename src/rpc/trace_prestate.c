@@ -215,20 +215,13 @@ static void put_before(struct trace *t, struct json_out *j, const struct trace_a
     bool any = false;
     json_key(j, address_text(&a->addr).s);
     json_obj(j);
-    json_key(j, "balance");
-    json_hex_u256(j, a->before.balance);
-    if (!t->opt->no_code && a->code.len > 0) {
-        json_key(j, "code");
-        json_hex(j, a->code.ptr, a->code.len);
-    }
-    if (!hash32_eq(&a->before.code_hash, &KECCAK_EMPTY)) {
-        json_key(j, "codeHash");
-        json_hash(j, &a->before.code_hash);
-    }
-    if (a->before.nonce != 0) {
-        json_key(j, "nonce");
-        json_u64(j, a->before.nonce);
-    }
+    json_kv_hex_u256(j, "balance", a->before.balance);
+    if (!t->opt->no_code && a->code.len > 0)
+        json_kv_hex(j, "code", a->code.ptr, a->code.len);
+    if (!hash32_eq(&a->before.code_hash, &KECCAK_EMPTY))
+        json_kv_hash(j, "codeHash", &a->before.code_hash);
+    if (a->before.nonce != 0)
+        json_kv_u64(j, "nonce", a->before.nonce);
     for (size_t i = 0; slots != NULL && i < a->slot_num; i++) {
         hash32 v = u256_to_hash(slots[i]->before);
         if (diff && !a->deleted &&
@@ -240,8 +233,7 @@ static void put_before(struct trace *t, struct json_out *j, const struct trace_a
             json_obj(j);
         }
         any = true;
-        json_key(j, hash32_text(&slots[i]->key).s);
-        json_hash(j, &v);
+        json_kv_hash(j, hash32_text(&slots[i]->key).s, &v);
     }
     if (any)
         json_obj_end(j);
@@ -255,23 +247,16 @@ static void put_after(struct trace *t, struct json_out *j, const struct trace_ac
     bool any = false, code = !hash32_eq(&a->before.code_hash, &a->after.code_hash);
     json_key(j, address_text(&a->addr).s);
     json_obj(j);
-    if (!u256_eq(a->before.balance, a->after.balance)) {
-        json_key(j, "balance");
-        json_hex_u256(j, a->after.balance);
-    }
-    if (code && !t->opt->no_code && a->code_after.len > 0) {
-        json_key(j, "code");
-        json_hex(j, a->code_after.ptr, a->code_after.len);
-    }
+    if (!u256_eq(a->before.balance, a->after.balance))
+        json_kv_hex_u256(j, "balance", a->after.balance);
+    if (code && !t->opt->no_code && a->code_after.len > 0)
+        json_kv_hex(j, "code", a->code_after.ptr, a->code_after.len);
     if (code) {
         bool gone = hash32_eq(&a->after.code_hash, &KECCAK_EMPTY);
-        json_key(j, "codeHash");
-        json_hash(j, gone ? &none : &a->after.code_hash);
+        json_kv_hash(j, "codeHash", gone ? &none : &a->after.code_hash);
     }
-    if (a->before.nonce != a->after.nonce && a->after.nonce != 0) {
-        json_key(j, "nonce");
-        json_u64(j, a->after.nonce);
-    }
+    if (a->before.nonce != a->after.nonce && a->after.nonce != 0)
+        json_kv_u64(j, "nonce", a->after.nonce);
     for (size_t i = 0; slots != NULL && i < a->slot_num; i++) {
         hash32 v = u256_to_hash(slots[i]->after);
         if (u256_is_zero(slots[i]->after) || u256_eq(slots[i]->before, slots[i]->after))
@@ -281,8 +266,7 @@ static void put_after(struct trace *t, struct json_out *j, const struct trace_ac
             json_obj(j);
         }
         any = true;
-        json_key(j, hash32_text(&slots[i]->key).s);
-        json_hash(j, &v);
+        json_kv_hash(j, hash32_text(&slots[i]->key).s, &v);
     }
     if (any)
         json_obj_end(j);

@@ -78,8 +78,7 @@ static void put_storage(struct trace *t, u256 key, u256 value)
     for (size_t i = 0; i < k->num && buf_ok(j->buf); i++) {
         hash32 name = u256_to_hash(k->slots[i].key);
         hash32 v = u256_to_hash(k->slots[i].value);
-        json_key(j, hash32_text(&name).s);
-        json_hash(j, &v);
+        json_kv_hash(j, hash32_text(&name).s, &v);
     }
     json_obj_end(j);
 }
@@ -119,8 +118,7 @@ static void put_op(struct json_out *j, uint8_t op)
     char text[32];
     const char *name = vm_opcode_name(op);
     mt_fmt(text, sizeof(text), "opcode 0x%x not defined", op);
-    json_key(j, "op");
-    json_str(j, op != 0xfe && strcmp(name, "INVALID") == 0 ? text : name);
+    json_kv_str(j, "op", op != 0xfe && strcmp(name, "INVALID") == 0 ? text : name);
 }
 
 static void put_slot(struct trace *t, const struct vm_step_view *v)
@@ -146,27 +144,19 @@ void steps_step(struct trace *t, const struct vm_step_view *v)
     t->step_num++;
     t->step_open = true;
     json_obj(j);
-    json_key(j, "pc");
-    json_u64(j, v->pc);
+    json_kv_u64(j, "pc", v->pc);
     put_op(j, v->op);
-    json_key(j, "gas");
-    json_u64(j, v->gas);
-    json_key(j, "gasCost");
-    json_u64(j, v->gas_cost);
-    json_key(j, "depth");
-    json_u64(j, v->depth);
+    json_kv_u64(j, "gas", v->gas);
+    json_kv_u64(j, "gasCost", v->gas_cost);
+    json_kv_u64(j, "depth", v->depth);
     if (!t->opt->stack_off)
         put_stack(j, v);
-    if (t->opt->return_data_on && v->return_data.len > 0) {
-        json_key(j, "returnData");
-        json_hex(j, v->return_data.ptr, v->return_data.len);
-    }
+    if (t->opt->return_data_on && v->return_data.len > 0)
+        json_kv_hex(j, "returnData", v->return_data.ptr, v->return_data.len);
     if (t->opt->memory_on && v->memory.len > 0)
         put_memory(j, v->memory);
-    if (v->refund > 0) {
-        json_key(j, "refund");
-        json_u64(j, (uint64_t)v->refund);
-    }
+    if (v->refund > 0)
+        json_kv_u64(j, "refund", (uint64_t)v->refund);
     put_slot(t, v);
 }
 
@@ -176,8 +166,7 @@ void steps_fault(struct trace *t, enum vm_halt halt, const char *text)
     if (!t->step_open || (halt != VM_OUT_OF_GAS && halt != VM_STACK_UNDERFLOW &&
                           halt != VM_STACK_OVERFLOW))
         return;
-    json_key(&t->c->out, "error");
-    json_str(&t->c->out, text);
+    json_kv_str(&t->c->out, "error", text);
     step_close(t, NULL);
 }
 
@@ -186,11 +175,8 @@ void steps_end(struct trace *t, const struct tx_outcome *o)
     struct json_out *j = &t->c->out;
     step_close(t, NULL);
     json_arr_end(j);
-    json_key(j, "gas");
-    json_u64(j, o->gas_used);
-    json_key(j, "failed");
-    json_bool(j, o->halt != VM_SUCCESS);
-    json_key(j, "returnValue");
-    json_hex(j, t->output.ptr, t->output.len);
+    json_kv_u64(j, "gas", o->gas_used);
+    json_kv_bool(j, "failed", o->halt != VM_SUCCESS);
+    json_kv_hex(j, "returnValue", t->output.ptr, t->output.len);
     json_obj_end(j);
 }

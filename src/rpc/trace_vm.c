@@ -48,8 +48,7 @@ static void tell_code(struct trace *t, slice code)
 {
     struct json_out *j = &t->c->out;
     t->level->code_told = true;
-    json_key(j, "code");
-    json_hex(j, code.ptr, code.len);
+    json_kv_hex(j, "code", code.ptr, code.len);
     json_key(j, "ops");
     json_arr(j);
 }
@@ -63,10 +62,8 @@ static void put_effect(struct json_out *j, const struct vm_level *l,
     if (next != NULL && l->mem_len > 0 && l->mem_len <= next->memory.len &&
         l->mem_off <= next->memory.len - l->mem_len) {
         json_obj(j);
-        json_key(j, "data");
-        json_hex(j, next->memory.ptr + l->mem_off, l->mem_len);
-        json_key(j, "off");
-        json_u64(j, l->mem_off);
+        json_kv_hex(j, "data", next->memory.ptr + l->mem_off, l->mem_len);
+        json_kv_u64(j, "off", l->mem_off);
         json_obj_end(j);
     } else {
         json_nil(j);
@@ -80,16 +77,13 @@ static void put_effect(struct json_out *j, const struct vm_level *l,
     json_key(j, "store");
     if (l->stores) {
         json_obj(j);
-        json_key(j, "key");
-        json_hex_u256(j, l->key);
-        json_key(j, "val");
-        json_hex_u256(j, l->value);
+        json_kv_hex_u256(j, "key", l->key);
+        json_kv_hex_u256(j, "val", l->value);
         json_obj_end(j);
     } else {
         json_nil(j);
     }
-    json_key(j, "used");
-    json_u64(j, next != NULL ? next->gas : l->gas_after);
+    json_kv_u64(j, "used", next != NULL ? next->gas : l->gas_after);
     json_obj_end(j);
 }
 
@@ -99,10 +93,8 @@ static void close_op(struct trace *t, const struct vm_step_view *next)
     struct vm_level *l = t->level;
     if (!l->op_open)
         return;
-    if (!l->sub) {
-        json_key(j, "sub");
-        json_nil(j);
-    }
+    if (!l->sub)
+        json_kv_nil(j, "sub");
     json_key(j, "ex");
     if (l->faulted)
         json_nil(j);
@@ -160,12 +152,9 @@ void vm_trace_step(struct trace *t, const struct vm_step_view *v)
         tell_code(t, v->code);
     close_op(t, v);
     json_obj(j);
-    json_key(j, "cost");
-    json_u64(j, v->gas_cost);
-    json_key(j, "pc");
-    json_u64(j, v->pc);
-    json_key(j, "op");
-    json_str(j, vm_opcode_name(v->op));
+    json_kv_u64(j, "cost", v->gas_cost);
+    json_kv_u64(j, "pc", v->pc);
+    json_kv_str(j, "op", vm_opcode_name(v->op));
     l->op_open = true;
     l->sub = false;
     l->gas_after = v->gas - MT_MIN(v->gas, v->gas_cost);

@@ -17,42 +17,6 @@ void wire_checksum(const address *a, char out[43])
     out[42] = 0;
 }
 
-static void kv_u64(struct json_out *j, const char *key, uint64_t v)
-{
-    json_key(j, key);
-    json_hex_u64(j, v);
-}
-
-static void kv_u256(struct json_out *j, const char *key, u256 v)
-{
-    json_key(j, key);
-    json_hex_u256(j, v);
-}
-
-static void kv_hash(struct json_out *j, const char *key, const hash32 *h)
-{
-    json_key(j, key);
-    json_hash(j, h);
-}
-
-static void kv_addr(struct json_out *j, const char *key, const address *a)
-{
-    json_key(j, key);
-    json_addr(j, a);
-}
-
-static void kv_hex(struct json_out *j, const char *key, const void *p, size_t n)
-{
-    json_key(j, key);
-    json_hex(j, p, n);
-}
-
-static void kv_null(struct json_out *j, const char *key)
-{
-    json_key(j, key);
-    json_nil(j);
-}
-
 /* ---- transactions ---- */
 
 void wire_access_list(struct json_out *j, const struct access_entry *list, size_t num)
@@ -60,7 +24,7 @@ void wire_access_list(struct json_out *j, const struct access_entry *list, size_
     json_arr(j);
     for (size_t i = 0; i < num; i++) {
         json_obj(j);
-        kv_addr(j, "address", &list[i].addr);
+        json_kv_addr(j, "address", &list[i].addr);
         json_key(j, "storageKeys");
         json_arr(j);
         for (size_t k = 0; k < list[i].slot_num; k++)
@@ -78,12 +42,12 @@ static void wire_auths(struct json_out *j, const struct tx *tx)
     for (size_t i = 0; i < tx->auth_num; i++) {
         const struct authorization *a = &tx->auths[i];
         json_obj(j);
-        kv_u256(j, "chainId", a->chain_id);
-        kv_addr(j, "address", &a->addr);
-        kv_u64(j, "nonce", a->nonce);
-        kv_u64(j, "yParity", a->y_parity);
-        kv_u256(j, "r", a->r);
-        kv_u256(j, "s", a->s);
+        json_kv_hex_u256(j, "chainId", a->chain_id);
+        json_kv_addr(j, "address", &a->addr);
+        json_kv_hex_u64(j, "nonce", a->nonce);
+        json_kv_hex_u64(j, "yParity", a->y_parity);
+        json_kv_hex_u256(j, "r", a->r);
+        json_kv_hex_u256(j, "s", a->s);
         json_obj_end(j);
     }
     json_arr_end(j);
@@ -92,33 +56,33 @@ static void wire_auths(struct json_out *j, const struct tx *tx)
 static void wire_tx_place(struct json_out *j, const struct chain_block *b, uint32_t idx)
 {
     if (b == NULL) {
-        kv_null(j, "blockHash");
-        kv_null(j, "blockNumber");
-        kv_null(j, "blockTimestamp");
-        kv_null(j, "transactionIndex");
+        json_kv_nil(j, "blockHash");
+        json_kv_nil(j, "blockNumber");
+        json_kv_nil(j, "blockTimestamp");
+        json_kv_nil(j, "transactionIndex");
         return;
     }
-    kv_hash(j, "blockHash", &b->block.hash);
-    kv_u64(j, "blockNumber", b->block.header.number);
-    kv_u64(j, "blockTimestamp", b->block.header.timestamp);
-    kv_u64(j, "transactionIndex", idx);
+    json_kv_hash(j, "blockHash", &b->block.hash);
+    json_kv_hex_u64(j, "blockNumber", b->block.header.number);
+    json_kv_hex_u64(j, "blockTimestamp", b->block.header.timestamp);
+    json_kv_hex_u64(j, "transactionIndex", idx);
 }
 
 static void wire_tx_fees(struct json_out *j, const struct tx *tx,
                          const struct chain_block *b)
 {
     if (tx->type < TX_DYNAMIC_FEE) {
-        kv_u256(j, "gasPrice", tx->gas_price);
+        json_kv_hex_u256(j, "gasPrice", tx->gas_price);
         return;
     }
     u256 price = tx->max_fee;
     if (b != NULL)
         price = tx_effective_gas_price(tx, b->block.header.base_fee);
-    kv_u256(j, "gasPrice", price);
-    kv_u256(j, "maxFeePerGas", tx->max_fee);
-    kv_u256(j, "maxPriorityFeePerGas", tx->max_priority_fee);
+    json_kv_hex_u256(j, "gasPrice", price);
+    json_kv_hex_u256(j, "maxFeePerGas", tx->max_fee);
+    json_kv_hex_u256(j, "maxPriorityFeePerGas", tx->max_priority_fee);
     if (tx->type == TX_BLOB) {
-        kv_u256(j, "maxFeePerBlobGas", tx->max_fee_per_blob_gas);
+        json_kv_hex_u256(j, "maxFeePerBlobGas", tx->max_fee_per_blob_gas);
         json_key(j, "blobVersionedHashes");
         json_arr(j);
         for (size_t i = 0; i < tx->blob_num; i++)
@@ -133,31 +97,31 @@ static void tx_members(struct json_out *j, const struct tx *tx,
 {
     json_obj(j);
     wire_tx_place(j, b, idx);
-    kv_addr(j, "from", &tx->from);
-    kv_u64(j, "gas", tx->gas);
+    json_kv_addr(j, "from", &tx->from);
+    json_kv_hex_u64(j, "gas", tx->gas);
     wire_tx_fees(j, tx, b);
-    kv_hash(j, "hash", &tx->hash);
-    kv_hex(j, "input", tx->data.ptr, MT_MIN(tx->data.len, input_max));
-    kv_u64(j, "nonce", tx->nonce);
+    json_kv_hash(j, "hash", &tx->hash);
+    json_kv_hex(j, "input", tx->data.ptr, MT_MIN(tx->data.len, input_max));
+    json_kv_hex_u64(j, "nonce", tx->nonce);
     if (tx->has_to)
-        kv_addr(j, "to", &tx->to);
+        json_kv_addr(j, "to", &tx->to);
     else
-        kv_null(j, "to");
-    kv_u256(j, "value", tx->value);
-    kv_u64(j, "type", tx->type);
+        json_kv_nil(j, "to");
+    json_kv_hex_u256(j, "value", tx->value);
+    json_kv_hex_u64(j, "type", tx->type);
     if (tx->has_chain_id)
-        kv_u64(j, "chainId", tx->chain_id);
+        json_kv_hex_u64(j, "chainId", tx->chain_id);
     if (tx->type != TX_LEGACY) {
         json_key(j, "accessList");
         wire_access_list(j, tx->access_list, tx->access_num);
     }
     if (tx->type == TX_SET_CODE)
         wire_auths(j, tx);
-    kv_u256(j, "v", tx->type == TX_LEGACY ? tx->v : u256_from(tx->y_parity));
-    kv_u256(j, "r", tx->r);
-    kv_u256(j, "s", tx->s);
+    json_kv_hex_u256(j, "v", tx->type == TX_LEGACY ? tx->v : u256_from(tx->y_parity));
+    json_kv_hex_u256(j, "r", tx->r);
+    json_kv_hex_u256(j, "s", tx->s);
     if (tx->type != TX_LEGACY)
-        kv_u64(j, "yParity", tx->y_parity);
+        json_kv_hex_u64(j, "yParity", tx->y_parity);
 }
 
 void wire_tx(struct json_out *j, const struct tx *tx, const struct chain_block *b,
@@ -185,46 +149,46 @@ static void wire_header_fields(struct json_out *j, const struct header *h,
                                const hash32 *hash, bool bloom)
 {
     if (hash != NULL)
-        kv_hash(j, "hash", hash);
+        json_kv_hash(j, "hash", hash);
     else
-        kv_null(j, "hash");
-    kv_u64(j, "number", h->number);
-    kv_hash(j, "parentHash", &h->parent_hash);
-    kv_hash(j, "sha3Uncles", &h->ommers_hash);
-    kv_addr(j, "miner", &h->coinbase);
-    kv_hash(j, "stateRoot", &h->state_root);
-    kv_hash(j, "transactionsRoot", &h->tx_root);
-    kv_hash(j, "receiptsRoot", &h->receipts_root);
+        json_kv_nil(j, "hash");
+    json_kv_hex_u64(j, "number", h->number);
+    json_kv_hash(j, "parentHash", &h->parent_hash);
+    json_kv_hash(j, "sha3Uncles", &h->ommers_hash);
+    json_kv_addr(j, "miner", &h->coinbase);
+    json_kv_hash(j, "stateRoot", &h->state_root);
+    json_kv_hash(j, "transactionsRoot", &h->tx_root);
+    json_kv_hash(j, "receiptsRoot", &h->receipts_root);
     if (bloom)
-        kv_hex(j, "logsBloom", h->bloom, 256);
+        json_kv_hex(j, "logsBloom", h->bloom, 256);
     else
-        kv_null(j, "logsBloom");
-    kv_u256(j, "difficulty", h->difficulty);
-    kv_u64(j, "gasLimit", h->gas_limit);
-    kv_u64(j, "gasUsed", h->gas_used);
-    kv_u64(j, "timestamp", h->timestamp);
-    kv_hex(j, "extraData", h->extra_data.ptr, h->extra_data.len);
-    kv_hash(j, "mixHash", &h->mix_hash);
+        json_kv_nil(j, "logsBloom");
+    json_kv_hex_u256(j, "difficulty", h->difficulty);
+    json_kv_hex_u64(j, "gasLimit", h->gas_limit);
+    json_kv_hex_u64(j, "gasUsed", h->gas_used);
+    json_kv_hex_u64(j, "timestamp", h->timestamp);
+    json_kv_hex(j, "extraData", h->extra_data.ptr, h->extra_data.len);
+    json_kv_hash(j, "mixHash", &h->mix_hash);
     if (hash != NULL)
-        kv_hex(j, "nonce", h->nonce, 8);
+        json_kv_hex(j, "nonce", h->nonce, 8);
     else
-        kv_null(j, "nonce");
+        json_kv_nil(j, "nonce");
     if (h->field_num >= 16)
-        kv_u256(j, "baseFeePerGas", h->base_fee);
+        json_kv_hex_u256(j, "baseFeePerGas", h->base_fee);
     if (h->field_num >= 17)
-        kv_hash(j, "withdrawalsRoot", &h->withdrawals_root);
+        json_kv_hash(j, "withdrawalsRoot", &h->withdrawals_root);
     if (h->field_num >= 18)
-        kv_u64(j, "blobGasUsed", h->blob_gas_used);
+        json_kv_hex_u64(j, "blobGasUsed", h->blob_gas_used);
     if (h->field_num >= 19)
-        kv_u64(j, "excessBlobGas", h->excess_blob_gas);
+        json_kv_hex_u64(j, "excessBlobGas", h->excess_blob_gas);
     if (h->field_num >= 20)
-        kv_hash(j, "parentBeaconBlockRoot", &h->parent_beacon_root);
+        json_kv_hash(j, "parentBeaconBlockRoot", &h->parent_beacon_root);
     if (h->field_num >= 21)
-        kv_hash(j, "requestsHash", &h->requests_hash);
+        json_kv_hash(j, "requestsHash", &h->requests_hash);
     if (h->field_num >= 22)
-        kv_hash(j, "blockAccessListHash", &h->block_access_list_hash);
+        json_kv_hash(j, "blockAccessListHash", &h->block_access_list_hash);
     if (h->field_num >= 23)
-        kv_u64(j, "slotNumber", h->slot_number);
+        json_kv_hex_u64(j, "slotNumber", h->slot_number);
 }
 
 void wire_header(struct json_out *j, const struct header *h, const hash32 *hash)
@@ -253,10 +217,10 @@ static void wire_withdrawals(struct json_out *j, const struct block *b)
     for (size_t i = 0; i < b->withdrawal_num; i++) {
         const struct withdrawal *w = &b->withdrawals[i];
         json_obj(j);
-        kv_u64(j, "index", w->index);
-        kv_u64(j, "validatorIndex", w->validator);
-        kv_addr(j, "address", &w->addr);
-        kv_u64(j, "amount", w->amount_gwei);
+        json_kv_hex_u64(j, "index", w->index);
+        json_kv_hex_u64(j, "validatorIndex", w->validator);
+        json_kv_addr(j, "address", &w->addr);
+        json_kv_hex_u64(j, "amount", w->amount_gwei);
         json_obj_end(j);
     }
     json_arr_end(j);
@@ -281,7 +245,7 @@ static void block_begin(struct json_out *j, const struct block *b)
     /* A block that is only pending has no hash yet. */
     json_obj(j);
     wire_header_fields(j, &b->header, hash32_is_zero(&b->hash) ? NULL : &b->hash, true);
-    kv_u64(j, "size", block_size(b));
+    json_kv_hex_u64(j, "size", block_size(b));
     json_key(j, "transactions");
     json_arr(j);
 }
@@ -323,28 +287,28 @@ void wire_block(struct json_out *j, const struct chain_block *b, bool full)
 void wire_payload_fields(struct json_out *j, const struct block *b, slice access_list)
 {
     const struct header *h = &b->header;
-    kv_hash(j, "parentHash", &h->parent_hash);
-    kv_addr(j, "feeRecipient", &h->coinbase);
-    kv_hash(j, "stateRoot", &h->state_root);
-    kv_hash(j, "receiptsRoot", &h->receipts_root);
-    kv_hex(j, "logsBloom", h->bloom, 256);
-    kv_hash(j, "prevRandao", &h->mix_hash);
-    kv_u64(j, "blockNumber", h->number);
-    kv_u64(j, "gasLimit", h->gas_limit);
-    kv_u64(j, "gasUsed", h->gas_used);
-    kv_u64(j, "timestamp", h->timestamp);
-    kv_hex(j, "extraData", h->extra_data.ptr, h->extra_data.len);
-    kv_u256(j, "baseFeePerGas", h->base_fee);
-    kv_hash(j, "blockHash", &b->hash);
+    json_kv_hash(j, "parentHash", &h->parent_hash);
+    json_kv_addr(j, "feeRecipient", &h->coinbase);
+    json_kv_hash(j, "stateRoot", &h->state_root);
+    json_kv_hash(j, "receiptsRoot", &h->receipts_root);
+    json_kv_hex(j, "logsBloom", h->bloom, 256);
+    json_kv_hash(j, "prevRandao", &h->mix_hash);
+    json_kv_hex_u64(j, "blockNumber", h->number);
+    json_kv_hex_u64(j, "gasLimit", h->gas_limit);
+    json_kv_hex_u64(j, "gasUsed", h->gas_used);
+    json_kv_hex_u64(j, "timestamp", h->timestamp);
+    json_kv_hex(j, "extraData", h->extra_data.ptr, h->extra_data.len);
+    json_kv_hex_u256(j, "baseFeePerGas", h->base_fee);
+    json_kv_hash(j, "blockHash", &b->hash);
     if (b->has_withdrawals)
         wire_withdrawals(j, b);
     if (h->field_num >= 19) {
-        kv_u64(j, "blobGasUsed", h->blob_gas_used);
-        kv_u64(j, "excessBlobGas", h->excess_blob_gas);
+        json_kv_hex_u64(j, "blobGasUsed", h->blob_gas_used);
+        json_kv_hex_u64(j, "excessBlobGas", h->excess_blob_gas);
     }
     if (h->field_num >= 23) {
-        kv_hex(j, "blockAccessList", access_list.ptr, access_list.len);
-        kv_u64(j, "slotNumber", h->slot_number);
+        json_kv_hex(j, "blockAccessList", access_list.ptr, access_list.len);
+        json_kv_hex_u64(j, "slotNumber", h->slot_number);
     }
 }
 
@@ -354,9 +318,8 @@ void wire_block_page(struct json_out *j, const struct chain_block *cb, bool txs,
     const struct block *b = &cb->block;
     json_obj(j);
     wire_header_fields(j, &b->header, &b->hash, false);
-    kv_u64(j, "size", block_size(b));
-    json_key(j, "transactionCount");
-    json_u64(j, b->tx_num);
+    json_kv_hex_u64(j, "size", block_size(b));
+    json_kv_u64(j, "transactionCount", b->tx_num);
     if (txs) {
         json_key(j, "transactions");
         json_arr(j);
@@ -374,21 +337,20 @@ void wire_log_hit(struct json_out *j, const struct log_hit *hit, bool removed)
 {
     const struct log *log = hit->log;
     json_obj(j);
-    kv_addr(j, "address", &log->addr);
+    json_kv_addr(j, "address", &log->addr);
     json_key(j, "topics");
     json_arr(j);
     for (uint32_t i = 0; i < log->topic_num; i++)
         json_hash(j, &log->topics[i]);
     json_arr_end(j);
-    kv_hex(j, "data", log->data.ptr, log->data.len);
-    kv_u64(j, "blockNumber", hit->number);
-    kv_hash(j, "transactionHash", &hit->tx_hash);
-    kv_u64(j, "transactionIndex", hit->tx_idx);
-    kv_hash(j, "blockHash", &hit->block_hash);
-    kv_u64(j, "blockTimestamp", hit->timestamp);
-    kv_u64(j, "logIndex", hit->log_idx);
-    json_key(j, "removed");
-    json_bool(j, removed);
+    json_kv_hex(j, "data", log->data.ptr, log->data.len);
+    json_kv_hex_u64(j, "blockNumber", hit->number);
+    json_kv_hash(j, "transactionHash", &hit->tx_hash);
+    json_kv_hex_u64(j, "transactionIndex", hit->tx_idx);
+    json_kv_hash(j, "blockHash", &hit->block_hash);
+    json_kv_hex_u64(j, "blockTimestamp", hit->timestamp);
+    json_kv_hex_u64(j, "logIndex", hit->log_idx);
+    json_kv_bool(j, "removed", removed);
     json_obj_end(j);
 }
 
@@ -454,11 +416,10 @@ static void wire_l1_fee(struct json_out *j, const struct receipt *r)
 {
     char text[160];
     scaled_text(r->l1_scalar, r->l1_decimals, text);
-    kv_u256(j, "l1Fee", r->l1_fee);
-    kv_u256(j, "l1GasPrice", r->l1_gas_price);
-    kv_u64(j, "l1GasUsed", r->l1_gas_used);
-    json_key(j, "l1FeeScalar");
-    json_str(j, text);
+    json_kv_hex_u256(j, "l1Fee", r->l1_fee);
+    json_kv_hex_u256(j, "l1GasPrice", r->l1_gas_price);
+    json_kv_hex_u64(j, "l1GasUsed", r->l1_gas_used);
+    json_kv_str(j, "l1FeeScalar", text);
 }
 
 void wire_receipt(struct json_out *j, const struct chain_block *b, uint32_t idx,
@@ -474,19 +435,19 @@ void wire_receipt_fields(struct json_out *j, const struct chain_block *b, uint32
 {
     const struct tx *tx = &b->block.txs[idx];
     const struct receipt *r = &b->receipts[idx];
-    kv_hash(j, "blockHash", &b->block.hash);
-    kv_u64(j, "blockNumber", b->block.header.number);
+    json_kv_hash(j, "blockHash", &b->block.hash);
+    json_kv_hex_u64(j, "blockNumber", b->block.header.number);
     if (r->has_contract)
-        kv_addr(j, "contractAddress", &r->contract);
+        json_kv_addr(j, "contractAddress", &r->contract);
     else
-        kv_null(j, "contractAddress");
-    kv_u64(j, "cumulativeGasUsed", r->cumulative_gas);
-    kv_u256(j, "effectiveGasPrice", r->effective_gas_price);
-    kv_addr(j, "from", &tx->from);
-    kv_u64(j, "gasUsed", r->gas_used);
+        json_kv_nil(j, "contractAddress");
+    json_kv_hex_u64(j, "cumulativeGasUsed", r->cumulative_gas);
+    json_kv_hex_u256(j, "effectiveGasPrice", r->effective_gas_price);
+    json_kv_addr(j, "from", &tx->from);
+    json_kv_hex_u64(j, "gasUsed", r->gas_used);
     if (tx->type == TX_BLOB) {
-        kv_u64(j, "blobGasUsed", r->blob_gas_used);
-        kv_u256(j, "blobGasPrice", r->blob_gas_price);
+        json_kv_hex_u64(j, "blobGasUsed", r->blob_gas_used);
+        json_kv_hex_u256(j, "blobGasPrice", r->blob_gas_price);
     }
     if (logs) {
         json_key(j, "logs");
@@ -494,22 +455,22 @@ void wire_receipt_fields(struct json_out *j, const struct chain_block *b, uint32
         for (size_t i = 0; i < r->log_num; i++)
             wire_log(j, b, idx, first_log + i, &r->logs[i], false);
         json_arr_end(j);
-        kv_hex(j, "logsBloom", r->bloom, 256);
+        json_kv_hex(j, "logsBloom", r->bloom, 256);
     } else {
-        kv_null(j, "logs");
-        kv_null(j, "logsBloom");
+        json_kv_nil(j, "logs");
+        json_kv_nil(j, "logsBloom");
     }
     if (r->has_root)
-        kv_hash(j, "root", &r->root);
+        json_kv_hash(j, "root", &r->root);
     else
-        kv_u64(j, "status", r->success ? 1 : 0);
+        json_kv_hex_u64(j, "status", r->success ? 1 : 0);
     if (tx->has_to)
-        kv_addr(j, "to", &tx->to);
+        json_kv_addr(j, "to", &tx->to);
     else
-        kv_null(j, "to");
-    kv_hash(j, "transactionHash", &tx->hash);
-    kv_u64(j, "transactionIndex", idx);
-    kv_u64(j, "type", tx->type);
+        json_kv_nil(j, "to");
+    json_kv_hash(j, "transactionHash", &tx->hash);
+    json_kv_hex_u64(j, "transactionIndex", idx);
+    json_kv_hex_u64(j, "type", tx->type);
     if (r->has_l1_fee)
         wire_l1_fee(j, r);
 }

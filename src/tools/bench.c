@@ -137,26 +137,19 @@ void bench_begin(struct bench_line *l, const char *bench, const char *name)
     buf_init(&l->buf, 1u << 20);
     l->json = json_out(&l->buf);
     json_obj(&l->json);
-    json_key(&l->json, "bench");
-    json_str(&l->json, bench);
-    json_key(&l->json, "case");
-    json_str(&l->json, name);
-    json_key(&l->json, "isa");
-    json_str(&l->json, keccak_isa_name(keccak_isa()));
-    json_key(&l->json, "commit");
-    json_str(&l->json, MT_COMMIT);
+    json_kv_str(&l->json, "bench", bench);
+    json_kv_str(&l->json, "case", name);
+    json_kv_str(&l->json, "isa", keccak_isa_name(keccak_isa()));
+    json_kv_str(&l->json, "commit", MT_COMMIT);
 }
 
 void bench_stat_out(struct bench_line *l, const char *key, const struct bench_stat *s)
 {
     json_key(&l->json, key);
     json_obj(&l->json);
-    json_key(&l->json, "median");
-    json_f64(&l->json, bench_median(s));
-    json_key(&l->json, "min");
-    json_f64(&l->json, bench_min(s));
-    json_key(&l->json, "max");
-    json_f64(&l->json, bench_max(s));
+    json_kv_f64(&l->json, "median", bench_median(s));
+    json_kv_f64(&l->json, "min", bench_min(s));
+    json_kv_f64(&l->json, "max", bench_max(s));
     json_obj_end(&l->json);
 }
 

@@ -431,8 +431,7 @@ static mt_err run_once(struct bench_node *b, unsigned round, struct run_result *
 
 static void out_u64(struct bench_line *l, const char *key, uint64_t v)
 {
-    json_key(&l->json, key);
-    json_u64(&l->json, v);
+    json_kv_u64(&l->json, key, v);
 }
 
 static mt_err run_all(struct bench_node *b)
@@ -461,10 +460,8 @@ static mt_err run_all(struct bench_node *b)
     bench_stat_out(&l, "submit_per_s", &submit);
     bench_stat_out(&l, "build_per_s", &build);
     bench_stat_out(&l, "cpu_us_per_tx", &cpu);
-    json_key(&l.json, "admission_p50_us");
-    json_f64(&l.json, bench_percentile(latency, b->txs, 0.5));
-    json_key(&l.json, "admission_p99_us");
-    json_f64(&l.json, bench_percentile(latency, b->txs, 0.99));
+    json_kv_f64(&l.json, "admission_p50_us", bench_percentile(latency, b->txs, 0.5));
+    json_kv_f64(&l.json, "admission_p99_us", bench_percentile(latency, b->txs, 0.99));
     bench_end(&l);
     mt_free(latency);
     return MT_OK;

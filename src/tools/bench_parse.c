@@ -77,8 +77,7 @@ int bench_parse_main(int argc, char **argv)
         bench_begin(&line, "parse", REQUESTS[k].name);
         bench_stat_out(&line, "scan_ns", &scan);
         bench_stat_out(&line, "jansson_ns", &jansson);
-        json_key(&line.json, "ratio");
-        json_f64(&line.json, bench_median(&jansson) / bench_median(&scan));
+        json_kv_f64(&line.json, "ratio", bench_median(&jansson) / bench_median(&scan));
         bench_end(&line);
     }
     return 0;

@@ -254,14 +254,10 @@ static void print(struct load *l, const struct result *r)
     struct bench_line line;
     bench_begin(&line, "rpc", l->bodies != NULL ? l->bodies : l->method);
     struct json_out *j = &line.json;
-    json_key(j, "connections");
-    json_u64(j, l->connections);
-    json_key(j, "requests");
-    json_u64(j, l->requests);
-    json_key(j, "runs");
-    json_u64(j, l->bodies != NULL ? 1 : l->runs);
-    json_key(j, "errors");
-    json_u64(j, r->errors);
+    json_kv_u64(j, "connections", l->connections);
+    json_kv_u64(j, "requests", l->requests);
+    json_kv_u64(j, "runs", l->bodies != NULL ? 1 : l->runs);
+    json_kv_u64(j, "errors", r->errors);
     bench_stat_out(&line, "requests_per_s", &r->rate);
     bench_stat_out(&line, "p50_us", &r->p50);
     bench_stat_out(&line, "p99_us", &r->p99);
@@ -275,10 +271,8 @@ static void print(struct load *l, const struct result *r)
     if (eq != NULL && bench_peer(eq + 1, key, &peer)) {
         json_key(j, "peer");
         json_str_n(j, l->peer, (size_t)(eq - l->peer));
-        json_key(j, "peer_value");
-        json_f64(j, peer);
-        json_key(j, "ratio");
-        json_f64(j, own / peer);
+        json_kv_f64(j, "peer_value", peer);
+        json_kv_f64(j, "ratio", own / peer);
     }
     bench_end(&line);
 }

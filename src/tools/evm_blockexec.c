@@ -41,12 +41,6 @@ static mt_err block_hash(void *ctx, uint64_t number, hash32 *out)
     return MT_ENOTFOUND;
 }
 
-static void kv_hash(struct json_out *j, const char *key, const hash32 *h)
-{
-    json_key(j, key);
-    json_hash(j, h);
-}
-
 static void report_receipts(struct json_out *j, const struct block_exec_out *out)
 {
     json_key(j, "receipts");
@@ -67,25 +61,19 @@ static void report(const struct test *t, size_t i, const char *error,
 {
     struct json_out j = json_out(buf);
     json_obj(&j);
-    json_key(&j, "name");
-    json_str(&j, t->name);
-    json_key(&j, "block");
-    json_u64(&j, i);
+    json_kv_str(&j, "name", t->name);
+    json_kv_u64(&j, "block", i);
     if (error != NULL) {
-        json_key(&j, "error");
-        json_str(&j, error);
+        json_kv_str(&j, "error", error);
     } else {
-        json_key(&j, "gasUsed");
-        json_u64(&j, out->gas_used);
-        kv_hash(&j, "stateRoot", root);
-        kv_hash(&j, "receiptsRoot", &out->receipts_root);
-        kv_hash(&j, "requestsHash", &out->requests_hash);
-        json_key(&j, "logsBloom");
-        json_hex(&j, out->bloom, sizeof out->bloom);
-        kv_hash(&j, "accessListHash", &out->access_list_hash);
+        json_kv_u64(&j, "gasUsed", out->gas_used);
+        json_kv_hash(&j, "stateRoot", root);
+        json_kv_hash(&j, "receiptsRoot", &out->receipts_root);
+        json_kv_hash(&j, "requestsHash", &out->requests_hash);
+        json_kv_hex(&j, "logsBloom", out->bloom, sizeof out->bloom);
+        json_kv_hash(&j, "accessListHash", &out->access_list_hash);
         report_receipts(&j, out);
-        json_key(&j, "accessList");
-        json_hex(&j, out->access_list.ptr, out->access_list.len);
+        json_kv_hex(&j, "accessList", out->access_list.ptr, out->access_list.len);
     }
     json_obj_end(&j);
     buf_put_u8(buf, '\n');

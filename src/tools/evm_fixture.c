@@ -319,19 +319,15 @@ void suite_case(struct suite *s, struct buf *report, const char *name, const cha
     if (s->json) {
         struct json_out j = json_out(report);
         json_obj(&j);
-        json_key(&j, "name");
-        json_str(&j, name);
-        json_key(&j, "fork");
-        json_str(&j, fork);
-        json_key(&j, "pass");
-        json_bool(&j, pass);
+        json_kv_str(&j, "name", name);
+        json_kv_str(&j, "fork", fork);
+        json_kv_bool(&j, "pass", pass);
         json_key(&j, "stateRoot");
         if (root != NULL)
             json_hash(&j, root);
         else
             json_nil(&j);
-        json_key(&j, "error");
-        json_str(&j, error);
+        json_kv_str(&j, "error", error);
         json_obj_end(&j);
         buf_put_u8(report, '\n');
     } else if (!pass) {

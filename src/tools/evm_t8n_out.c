@@ -14,26 +14,20 @@ static void put_account(struct json_out *j, const struct account_change *a)
 {
     json_key(j, address_text(&a->addr).s);
     json_obj(j);
-    if (a->code.len > 0) {
-        json_key(j, "code");
-        json_hex(j, a->code.ptr, a->code.len);
-    }
+    if (a->code.len > 0)
+        json_kv_hex(j, "code", a->code.ptr, a->code.len);
     if (a->slot_num > 0) {
         json_key(j, "storage");
         json_obj(j);
         for (size_t i = 0; i < a->slot_num; i++) {
             hash32 value = u256_to_hash(a->slots[i].value);
-            json_key(j, hash32_text(&a->slots[i].slot).s);
-            json_hash(j, &value);
+            json_kv_hash(j, hash32_text(&a->slots[i].slot).s, &value);
         }
         json_obj_end(j);
     }
-    json_key(j, "balance");
-    json_hex_u256(j, a->balance);
-    if (a->nonce > 0) {
-        json_key(j, "nonce");
-        json_hex_u64(j, a->nonce);
-    }
+    json_kv_hex_u256(j, "balance", a->balance);
+    if (a->nonce > 0)
+        json_kv_hex_u64(j, "nonce", a->nonce);
     json_obj_end(j);
 }
 
@@ -55,29 +49,20 @@ static void put_log(struct t8n *t, struct json_out *j, const struct log *log, si
                     size_t at)
 {
     json_obj(j);
-    json_key(j, "address");
-    json_addr(j, &log->addr);
+    json_kv_addr(j, "address", &log->addr);
     json_key(j, "topics");
     json_arr(j);
     for (uint32_t i = 0; i < log->topic_num; i++)
         json_hash(j, &log->topics[i]);
     json_arr_end(j);
-    json_key(j, "data");
-    json_hex(j, log->data.ptr, log->data.len);
-    json_key(j, "blockNumber");
-    json_hex_u64(j, t->env.header.number);
-    json_key(j, "transactionHash");
-    json_hash(j, &t->result.included[tx]->hash);
-    json_key(j, "transactionIndex");
-    json_hex_u64(j, tx);
-    json_key(j, "blockHash");
-    json_hash(j, &BLOCK_HASH);
-    json_key(j, "blockTimestamp");
-    json_hex_u64(j, t->env.header.timestamp);
-    json_key(j, "logIndex");
-    json_hex_u64(j, at);
-    json_key(j, "removed");
-    json_bool(j, false);
+    json_kv_hex(j, "data", log->data.ptr, log->data.len);
+    json_kv_hex_u64(j, "blockNumber", t->env.header.number);
+    json_kv_hash(j, "transactionHash", &t->result.included[tx]->hash);
+    json_kv_hex_u64(j, "transactionIndex", tx);
+    json_kv_hash(j, "blockHash", &BLOCK_HASH);
+    json_kv_hex_u64(j, "blockTimestamp", t->env.header.timestamp);
+    json_kv_hex_u64(j, "logIndex", at);
+    json_kv_bool(j, "removed", false);
     json_obj_end(j);
 }
 
@@ -88,18 +73,12 @@ static void put_receipt(struct t8n *t, struct json_out *j, size_t i, size_t *log
     const struct tx *tx = t->result.included[i];
     static const address none;
     json_obj(j);
-    if (tx->type != TX_LEGACY) {
-        json_key(j, "type");
-        json_hex_u64(j, tx->type);
-    }
-    json_key(j, "root");
-    json_hex(j, r->root.b, r->has_root ? 32 : 0);
-    json_key(j, "status");
-    json_hex_u64(j, r->success);
-    json_key(j, "cumulativeGasUsed");
-    json_hex_u64(j, r->cumulative_gas);
-    json_key(j, "logsBloom");
-    json_hex(j, r->bloom, sizeof r->bloom);
+    if (tx->type != TX_LEGACY)
+        json_kv_hex_u64(j, "type", tx->type);
+    json_kv_hex(j, "root", r->root.b, r->has_root ? 32 : 0);
+    json_kv_hex_u64(j, "status", r->success);
+    json_kv_hex_u64(j, "cumulativeGasUsed", r->cumulative_gas);
+    json_kv_hex(j, "logsBloom", r->bloom, sizeof r->bloom);
     json_key(j, "logs");
     if (r->log_num == 0) {
         json_nil(j);
@@ -109,26 +88,17 @@ static void put_receipt(struct t8n *t, struct json_out *j, size_t i, size_t *log
             put_log(t, j, &r->logs[k], i, (*log_at)++);
         json_arr_end(j);
     }
-    json_key(j, "transactionHash");
-    json_hash(j, &tx->hash);
-    json_key(j, "contractAddress");
-    json_addr(j, r->has_contract ? &r->contract : &none);
-    json_key(j, "gasUsed");
-    json_hex_u64(j, r->gas_used);
-    json_key(j, "effectiveGasPrice");
-    json_nil(j);
+    json_kv_hash(j, "transactionHash", &tx->hash);
+    json_kv_addr(j, "contractAddress", r->has_contract ? &r->contract : &none);
+    json_kv_hex_u64(j, "gasUsed", r->gas_used);
+    json_kv_nil(j, "effectiveGasPrice");
     if (tx->type == TX_BLOB) {
-        json_key(j, "blobGasUsed");
-        json_hex_u64(j, r->blob_gas_used);
-        json_key(j, "blobGasPrice");
-        json_hex_u256(j, r->blob_gas_price);
+        json_kv_hex_u64(j, "blobGasUsed", r->blob_gas_used);
+        json_kv_hex_u256(j, "blobGasPrice", r->blob_gas_price);
     }
-    json_key(j, "blockHash");
-    json_hash(j, &BLOCK_HASH);
-    json_key(j, "blockNumber");
-    json_hex_u64(j, t->env.header.number);
-    json_key(j, "transactionIndex");
-    json_hex_u64(j, i);
+    json_kv_hash(j, "blockHash", &BLOCK_HASH);
+    json_kv_hex_u64(j, "blockNumber", t->env.header.number);
+    json_kv_hex_u64(j, "transactionIndex", i);
     json_obj_end(j);
 }
 
@@ -147,10 +117,8 @@ static void put_lists(struct t8n *t, struct json_out *j)
     json_arr(j);
     for (size_t i = 0; i < r->rejected_num; i++) {
         json_obj(j);
-        json_key(j, "index");
-        json_u64(j, r->rejected[i].index);
-        json_key(j, "error");
-        json_str(j, r->rejected[i].error);
+        json_kv_u64(j, "index", r->rejected[i].index);
+        json_kv_str(j, "error", r->rejected[i].error);
         json_obj_end(j);
     }
     json_arr_end(j);
@@ -161,26 +129,18 @@ static void put_newer(struct t8n *t, struct json_out *j)
 {
     const struct t8n_result *r = &t->result;
     enum fork f = t->rules.fork;
-    if (t->env.has_base_fee) {
-        json_key(j, "currentBaseFee");
-        json_hex_u256(j, t->env.header.base_fee);
-    }
-    if (f >= FORK_SHANGHAI) {
-        json_key(j, "withdrawalsRoot");
-        json_hash(j, &r->withdrawals_root);
-    }
+    if (t->env.has_base_fee)
+        json_kv_hex_u256(j, "currentBaseFee", t->env.header.base_fee);
+    if (f >= FORK_SHANGHAI)
+        json_kv_hash(j, "withdrawalsRoot", &r->withdrawals_root);
     if (f >= FORK_CANCUN) {
-        json_key(j, "currentExcessBlobGas");
-        json_hex_u64(j, t->env.header.excess_blob_gas);
-        json_key(j, "blobGasUsed");
-        json_hex_u64(j, r->out.blob_gas_used);
+        json_kv_hex_u64(j, "currentExcessBlobGas", t->env.header.excess_blob_gas);
+        json_kv_hex_u64(j, "blobGasUsed", r->out.blob_gas_used);
     }
     if (f < FORK_PRAGUE) {
-        json_key(j, "requests");
-        json_nil(j);
+        json_kv_nil(j, "requests");
     } else {
-        json_key(j, "requestsHash");
-        json_hash(j, &r->out.requests_hash);
+        json_kv_hash(j, "requestsHash", &r->out.requests_hash);
         json_key(j, "requests");
         json_arr(j);
         for (size_t i = 0; i < r->out.request_num; i++)
@@ -193,24 +153,18 @@ static void put_result(struct t8n *t, struct json_out *j)
 {
     const struct t8n_result *r = &t->result;
     json_obj(j);
-    json_key(j, "stateRoot");
-    json_hash(j, &r->state_root);
-    json_key(j, "txRoot");
-    json_hash(j, &r->tx_root);
-    json_key(j, "receiptsRoot");
-    json_hash(j, &r->out.receipts_root);
-    json_key(j, "logsHash");
-    json_hash(j, &r->logs_hash);
-    json_key(j, "logsBloom");
-    json_hex(j, r->out.bloom, sizeof r->out.bloom);
+    json_kv_hash(j, "stateRoot", &r->state_root);
+    json_kv_hash(j, "txRoot", &r->tx_root);
+    json_kv_hash(j, "receiptsRoot", &r->out.receipts_root);
+    json_kv_hash(j, "logsHash", &r->logs_hash);
+    json_kv_hex(j, "logsBloom", r->out.bloom, sizeof r->out.bloom);
     put_lists(t, j);
     json_key(j, "currentDifficulty");
     if (t->rules.fork >= FORK_PARIS)
         json_nil(j);
     else
         json_hex_u256(j, t->env.header.difficulty);
-    json_key(j, "gasUsed");
-    json_hex_u64(j, r->out.gas_used);
+    json_kv_hex_u64(j, "gasUsed", r->out.gas_used);
     put_newer(t, j);
     json_obj_end(j);
 }
