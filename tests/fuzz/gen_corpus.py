@@ -128,6 +128,13 @@ def main():
     put("genesis", "public", json.dumps(genesis).encode())
     put("genesis", "long-integer", b'{"config":{"chainId":1,"terminalTotalDifficulty":'
         b'58750000000000000000000},"gasLimit":"0x1388","difficulty":1,"alloc":{}}')
+    # Enough accounts and slots for every shape of a trie's nodes.
+    put("genesis", "many", json.dumps({
+        "config": {"chainId": 1}, "gasLimit": "0x1388", "difficulty": 1, "alloc": {
+        "%02x" % (37 * i % 256) * 20: {
+            "nonce": "0x%x" % i, "balance": str(10 ** (i % 40)),
+            "storage": {hex(k): hex(k ** i) for k in range(1, 40)} if i in (5, 6) else {}}
+        for i in range(80)}}).encode())
     addr = "0x4200000000000000000000000000000000000011"
     put("genesis", "metis", json.dumps({
         "config": {"chainId": 1088, "berlinBlock": 0, "metis": {
