@@ -316,6 +316,7 @@ suite_rpc() {
     tally traces node tests/rpc/trace.mjs --bin build/metisd
     tally "traces of trace_*" node tests/rpc/parity.mjs --bin build/metisd
     tally "methods" node tests/rpc/methods.mjs --bin build/metisd
+    tally "access lists" node tests/rpc/access_lists.mjs --bin build/metisd
     tally "what Otterscan asks" node tests/rpc/ots.mjs --bin build/metisd
     tally "dev methods" node tests/rpc/dev.mjs --bin build/metisd
     tally "state dumps" node tests/rpc/dump.mjs --bin build/metisd

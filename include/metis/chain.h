@@ -87,7 +87,9 @@ struct chain_options {
     enum vm_engine engine;
     const struct vm_tracer *tracer; /* sees what blocks run; NULL: none */
     size_t block_memory_max;        /* arena cap of one block's execution */
-    unsigned metric_net;            /* index for the metrics */
+    bool access_lists; /* keep a list (EIP-7928) beside every block, not from Amsterdam on
+                        * only, where the header commits to it */
+    unsigned metric_net; /* index for the metrics */
     /* Called on the executor thread after each commit; takes ownership of update. NULL:
      * none. */
     void (*on_update)(void *ctx, struct chain_update *update);

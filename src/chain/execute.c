@@ -59,6 +59,7 @@ mt_err execution_begin(struct execution *x, struct chain *c, struct metisdb_batc
         .engine = c->opt.engine,
         .tracer = c->opt.tracer,
         .seed = clock_mono_ns(),
+        .access_list = c->opt.access_lists,
         .root = rules->fork < FORK_BYZANTIUM ? intermediate_root : NULL,
         .root_ctx = x,
         .should_stop = c->should_stop,

@@ -28,10 +28,8 @@ struct block_exec *block_exec_new(const struct block_exec_in *in)
     be->in = *in;
     be->arena = in->arena;
     be->scratch = in->scratch != NULL ? in->scratch : in->arena;
-    be->access = (struct access_log){
-        .arena = in->arena,
-        .on = in->access_list || in->rules->fork >= FORK_AMSTERDAM,
-    };
+    access_init(&be->access, in->arena,
+                in->access_list || in->rules->fork >= FORK_AMSTERDAM, in->seed);
     overlay_init(&be->overlay, in->arena, in->reader, in->seed);
     be->reader = overlay_reader(&be->overlay);
     be->state = vm_state_new(in->arena, &be->reader, in->seed);

@@ -57,14 +57,14 @@ mt_err overlay_delta(const struct overlay *ov, struct arena *arena,
 
 /* ---- the block's access list (EIP-7928) ---- */
 
-struct access_item;
 struct access_log {
     struct arena *arena;
     bool on;
     uint32_t index; /* of the running step: 0, transactions from 1, then the end */
-    struct access_item *items;
-    size_t num, cap;
+    struct map accounts, slots;
 };
+
+void access_init(struct access_log *log, struct arena *arena, bool on, uint64_t seed);
 
 /* Takes over what a step saw; before its state is reset, after its delta is made. */
 mt_err access_record(struct access_log *log, const struct vm_state *s);

@@ -55,6 +55,7 @@ static mt_err open_chain(const struct config *c, const struct ledger_hooks *hook
         .crypto = crypto_native(),
         .metric_net = METRIC_NODE,
         .block_memory_max = (size_t)config_num(c, l->name, OPT_node_block_memory),
+        .access_lists = true,
     };
     if (hooks != NULL) {
         opt.workers = hooks->workers;

@@ -1,13 +1,11 @@
 /* The transactions of an account, page by page: ots_searchTransactionsBefore and After.
  *
  * No index of appearances is kept: it would cost every block several writes for a
- * question that only explorers ask. The store knows most of it already. A block is one of
- * the account's when it changed the account, which its reverse diffs tell
+ * question that only explorers ask. The store knows it already. A block is one of the
+ * account's when it changed the account, which its reverse diffs tell
  * (metisdb_find_change: every sender, every recipient of value, every contract whose
- * storage moved), or when its body or its logs name it (contracts that only pass calls
- * on). Such a block is run again and the calls decide, those from inside too. What is not
- * found is a call from inside to a contract that neither changed, nor logged, nor is
- * named by the block's transactions.
+ * storage moved), or when its access list names it (EIP-7928: all that was called). Such
+ * a block is run again and the calls decide, those from inside too.
  *
  * The walk is bounded by blocks and by the call's time: then a page may be shorter than
  * asked for without being the last, and when nothing was found the error says where to go
@@ -56,21 +54,19 @@ static bool changed(struct walk *w, uint64_t number)
     return w->change == number;
 }
 
-/* The block's transactions or logs name the account. */
+/* The block's access list names the account, or it has none. The address as an item of
+ * the list is looked for anywhere in it: where the same bytes are part of a slot or of
+ * code, running the block tells. False also after an error was written. */
 static bool named(const struct walk *w, const struct chain_block *b)
 {
-    for (size_t i = 0; i < b->block.tx_num; i++) {
-        const struct tx *tx = &b->block.txs[i];
-        const struct receipt *r = &b->receipts[i];
-        if ((tx->has_to && address_eq(&tx->to, &w->addr)) ||
-            address_eq(&tx->from, &w->addr) ||
-            (r->has_contract && address_eq(&r->contract, &w->addr)))
-            return true;
-        for (size_t k = 0; k < r->log_num; k++)
-            if (address_eq(&r->logs[k].addr, &w->addr))
-                return true;
-    }
-    return false;
+    struct arena_mark mark = arena_mark(w->c->arena);
+    uint8_t item[21] = {0x94};
+    slice list;
+    memcpy(item + 1, w->addr.b, 20);
+    bool found = block_access_list(w->c, b, &list) &&
+                 (list.len == 0 || memmem(list.ptr, list.len, item, sizeof item) != NULL);
+    arena_rewind(w->c->arena, mark);
+    return found;
 }
 
 /* ---- which transactions ---- */

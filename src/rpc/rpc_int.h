@@ -30,6 +30,7 @@
     X(PARAMS, -32602, "a parameter is missing, malformed or out of range")               \
     X(INTERNAL, -32603, "internal error")                                                \
     X(SERVER, -32000, "the request cannot be done; the message says why")                \
+    X(NOT_FOUND, -32001, "no such block, or it has no access list")                      \
     X(TIMEOUT, -32002, "the call took too long or the node is stopping")                 \
     X(TOO_LARGE, -32003, "the reply is larger than the limit")                           \
     X(UNSUPPORTED, -32004, "not supported on this node")                                 \
@@ -495,6 +496,11 @@ bool send_fill(struct call *c, struct call_tx *t);
 /* Signs for an account of this node and makes raw and hash; of an impersonated one the
  * signature only marks the place. False after call_fail. */
 bool send_sign(struct call *c, struct tx *tx);
+
+/* ---- block_access.c ---- */
+/* The block's access list in the call's arena, empty: none is kept. False after an error
+ * was written. */
+bool block_access_list(struct call *c, const struct chain_block *b, slice *list);
 
 /* ---- send_sync.c ---- */
 #define SYNC_WAITS_MAX 4096u /* calls that wait for receipts */

@@ -210,7 +210,8 @@ static mt_err open_all(struct bench_node *b)
                                   .genesis = &b->genesis,
                                   .workers = b->workers,
                                   .crypto = crypto_native(),
-                                  .block_memory_max = (size_t)4 << 30};
+                                  .block_memory_max = (size_t)4 << 30,
+                                  .access_lists = true};
     if ((err = chain_open(&chain, &b->chain, &diag)) != MT_OK)
         return setup_fail(err, "chain", &diag);
     b->to_loop = mailbox_new(TXS_MAX, NULL, NULL);
