@@ -477,6 +477,14 @@ static void resent(void *ctx, const struct pool_verdict *v)
     (void)v;
 }
 
+/* Not what is on its way: where the first of two is in a block before the second comes,
+ * the second is refused, and that would be the word that the sender gets. */
+static void resend_raw(struct follower *f, slice raw)
+{
+    if (!forward_has(f->forward, raw))
+        forward_tx(f->forward, raw, resent, NULL);
+}
+
 /* The network form of a blob transaction (EIP-4844): the list of its body, which stands
  * alone in `raw`, and the sidecar, in a list of both. */
 static void resend_blobs(struct follower *f, const struct tx *tx)
@@ -489,7 +497,7 @@ static void resend_blobs(struct follower *f, const struct tx *tx)
     buf_put_slice(&whole, body);
     buf_put_slice(&whole, tx->sidecar);
     if (buf_ok(&whole))
-        forward_tx(f->forward, buf_slice(&whole), resent, NULL);
+        resend_raw(f, buf_slice(&whole));
     buf_fini(&whole);
 }
 
@@ -498,7 +506,7 @@ static void resend_one(void *ctx, struct pool_tx *tx, bool is_pending)
     struct follower *f = ctx;
     (void)is_pending;
     if (tx->tx.type != TX_BLOB)
-        forward_tx(f->forward, tx->tx.raw, resent, NULL);
+        resend_raw(f, tx->tx.raw);
     else if (tx->tx.sidecar.len > 0)
         resend_blobs(f, &tx->tx);
 }

@@ -103,6 +103,8 @@ struct forward *forward_new(struct http_client *http, const char *url,
  * words. */
 void forward_tx(struct forward *w, slice raw, pool_done_fn *done, void *ctx);
 /* Whatever waits is refused, and what comes from now on. */
+/* It waits or is under way. */
+bool forward_has(const struct forward *w, slice raw);
 void forward_stop(struct forward *w);
 void forward_free(struct forward *w);
 

@@ -19,6 +19,7 @@ struct item {
     struct item *next;
     pool_done_fn *done;
     void *ctx;
+    hash32 hash; /* of raw */
     size_t len;
     uint8_t raw[];
 };
@@ -37,6 +38,7 @@ struct forward {
     struct item *first, **last; /* waiting */
     unsigned num;               /* waiting and under way */
     size_t bytes;
+    struct map hashes; /* of those, how often */
     unsigned posts;
     bool stopped;
 };
@@ -50,6 +52,7 @@ struct forward *forward_new(struct http_client *http, const char *url,
                           .timeout_ms = timeout_ms,
                           .metric_net = metric_net};
     w->last = &w->first;
+    map_init(&w->hashes, NULL, sizeof(hash32), sizeof(uint32_t), QUEUE_MAX, 0);
     return w;
 }
 
@@ -68,6 +71,9 @@ static void settle(struct forward *w, struct item *it, enum pool_reason reason,
     verdict(reason, text, &v);
     w->num--;
     w->bytes -= it->len;
+    uint32_t *times = map_get(&w->hashes, &it->hash);
+    if (--*times == 0)
+        map_del(&w->hashes, &it->hash);
     metric_add(reason == POOL_OK ? METRIC_follow_forwarded_total
                                  : METRIC_follow_forward_refused_total,
                w->metric_net, 1);
@@ -208,13 +214,23 @@ void forward_tx(struct forward *w, slice raw, pool_done_fn *done, void *ctx)
     struct item *it = mt_alloc(sizeof *it + raw.len);
     it->done = done;
     it->ctx = ctx;
+    it->hash = keccak256(raw.ptr, raw.len);
     it->len = raw.len;
     memcpy(it->raw, raw.ptr, raw.len);
+    uint32_t *times = map_put(&w->hashes, &it->hash, NULL);
+    MT_ASSERT(times != NULL);
+    ++*times;
     *w->last = it;
     w->last = &it->next;
     w->num++;
     w->bytes += raw.len;
     flush(w);
+}
+
+bool forward_has(const struct forward *w, slice raw)
+{
+    hash32 hash = keccak256(raw.ptr, raw.len);
+    return map_get(&w->hashes, &hash) != NULL;
 }
 
 void forward_stop(struct forward *w)
@@ -234,6 +250,7 @@ void forward_free(struct forward *w)
         return;
     MT_ASSERT(w->posts == 0);
     forward_stop(w);
+    map_fini(&w->hashes);
     mt_free(w->url);
     mt_free(w);
 }
