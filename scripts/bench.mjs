@@ -15,9 +15,14 @@ const LOAD = join(top, 'tests/clients/load.mjs')
 const ANVIL = join(top, 'tests/clients/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil')
 const args = process.argv.slice(2)
 const write = args.includes('--write')
+const from = args.includes('--from') ? args.splice(args.indexOf('--from'), 2)[1] : null
 const chosen = args.filter((a) => !a.startsWith('--'))
 const commit = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], { cwd: top }).toString().trim()
-const results = []
+// What an earlier run measured at this commit comes first in the table.
+const results = from === null ? [] : readFileSync(from, 'utf8').split('\n')
+  .filter((line) => line.startsWith('{"bench"') && line.includes('"unit"')).map((line) => JSON.parse(line))
+if (results.some((r) => r.commit !== commit)) throw new Error(`${from} is of another commit than ${commit}`)
+let failed = 0
 
 const sorted = (v) => [...v].sort((a, b) => a - b)
 const median = (v) => sorted(v)[Math.floor((v.length - 1) / 2)]
@@ -239,10 +244,8 @@ const benches = {
       load.kill()
     }
     await node.stop()
-    report('executor CPU of a block of 100 transfers, calls at half load', 'us', busy)
-    report('executor CPU of a block of 100 transfers, idle', 'us', idle)
-    results.at(-2).ratio = Math.round((median(busy) / median(idle)) * 100) / 100
-    console.log(JSON.stringify({ bench: 'busy / idle', ratio: results.at(-2).ratio }))
+    report('executor CPU of a block of 100 transfers, calls at half load', 'us', busy,
+      idle, { peer: 'idle' })
   },
   // SIGTERM while 8 connections call without pause.
   async busystop() {
@@ -322,12 +325,15 @@ async function rpcCpu(method, params, { name = method, requests = 20000, anvil: 
   report(`server CPU of one ${name}`, 'us', own, peer, { requests_per_s: Math.round(median(rate)) })
 }
 
-for (const name of chosen.length ? chosen : Object.keys(benches)) {
+for (const name of chosen.length || from !== null ? chosen : Object.keys(benches)) {
   if (!benches[name]) {
     console.error(`no bench ${name}; there are: ${Object.keys(benches).join(', ')}`)
     process.exit(2)
   }
-  await benches[name]()
+  await benches[name]().catch((e) => {
+    console.error(`${name}: ${e.stack}`)
+    failed++
+  })
 }
 
 if (write) {
@@ -335,7 +341,7 @@ if (write) {
   const begin = '<!-- figures: scripts/bench.sh --write -->'
   const end = '<!-- end of figures -->'
   const cell = (r) => `| ${r.bench} | ${r.median} ${r.unit} | ${r.min} - ${r.max} | ` +
-    `${r.other === undefined ? '' : `${r.peer === 'geth' ? 'geth ' : ''}${r.other} ${r.unit}`} | ${r.ratio ?? ''} |`
+    `${r.other === undefined ? '' : `${r.peer === 'anvil' ? '' : `${r.peer} `}${r.other} ${r.unit}`} | ${r.ratio ?? ''} |`
   const table = [begin,
     `Commit ${commit}, ${cpus().length} cores (${cpus()[0].model.trim()}), ${new Date().toISOString().slice(0, 10)}.`,
     '', '| what | median | least - greatest | anvil 1.7.1, same run | ratio |', '|---|---|---|---|---|',
@@ -348,4 +354,4 @@ if (write) {
       'is what to look at. No test depends on a timing.\n\n' + table + '\n'
   writeFileSync(path, page)
 }
-process.exit(0)
+process.exit(failed === 0 ? 0 : 1)

@@ -32,8 +32,14 @@ async function fill(url) {
   const head = async () => Number(await rpc(url, 'eth_blockNumber'))
   const send = async (tx) => {
     const before = await head()
-    const hash = await rpc(url, 'eth_sendTransaction', [{ from, gas: '0x186a0', ...tx }])
     const end = performance.now() + BLOCK_WAIT_MS
+    let hash
+    while (!hash) { // its pool may be a moment behind its head and give the last nonce again
+      hash = await rpc(url, 'eth_sendTransaction', [{ from, gas: '0x186a0', ...tx }]).catch((e) => {
+        if (e.message.includes('already known') && performance.now() < end) return sleep(2)
+        throw e
+      })
+    }
     while (await head() === before && !(await sleep(1)))
       if (performance.now() > end) throw new Error('geth makes no block')
     return hash
@@ -49,8 +55,9 @@ async function fill(url) {
     await send({ to })
   }
   const hex = (n) => '0x' + n.toString(16)
+  // geth may have made a block without a transaction in between.
   return { address: contracts[0], topics: ['0x' + '7'.padStart(64, '0')], fromBlock: hex(first),
-    toBlock: hex(first + BLOCKS - 1) }
+    toBlock: hex(await head()) }
 }
 
 // Both nodes with the chain, and the query. The indexes are complete.
@@ -78,6 +85,7 @@ export async function gethAndMetisd(geth, metisd) {
   for (const url of urls) found.push(await rpc(url, 'eth_getLogs', [query]))
   const places = found.map((logs) => JSON.stringify(logs.map((l) => [l.blockHash, l.transactionHash, l.logIndex])))
   if (found[0].length !== BLOCKS / 1000 || places[0] !== places[1])
-    throw new Error(`logs differ: ${places.map((p) => p.slice(0, 200)).join(' | ')}`)
+    throw new Error(`logs differ: ${found.map((l) => l.length).join(' and ')} of ${BLOCKS / 1000}\n` +
+      places.join('\n'))
   return { node, peer, query, remove: () => rmSync(dir, { recursive: true, force: true }) }
 }
