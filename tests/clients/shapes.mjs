@@ -24,16 +24,16 @@ const ALLOWED = [
   ['eth_sendTransaction', 'error -32602', 'anvil only', 'the same'],
   ['hardhat_dropTransaction', 'result', 'metisd boolean, anvil hex', 'as Hardhat, whose helper takes no other'],
   ['hardhat_setPrevRandao', 'error -32601', 'anvil only', 'anvil does not have it'],
-  ['hardhat_metadata', '', 'asked of metisd only', 'asked of a node whose name the helpers do not know'],
   ...['totalDifficulty', 'size', 'transactions', 'uncles', 'withdrawals'].map((k) =>
     ['eth_subscription pushed', `result.${k}`, 'anvil only',
       'newHeads pushes a header, as geth does, not a block']),
   ['eth_fillTransaction', 'result.tx.blockTimestamp', 'metisd only',
     'null, as in every transaction that waits'],
   // How often a client that waits asks, and whether it asks once more after it has removed its
-  // filter, is a matter of time.
+  // filter, is a matter of time. Hardhat's asks for the metadata to choose its polling interval,
+  // when the receipt was not there at the first question.
   ...['eth_blockNumber', 'eth_getBlockByNumber', 'eth_getTransactionByHash', 'eth_getFilterChanges',
-    'eth_uninstallFilter'].map((m) => [m, '', 'asked of * only', 'asked while waiting']),
+    'eth_uninstallFilter', 'hardhat_metadata'].map((m) => [m, '', 'asked of * only', 'asked while waiting']),
   ['eth_getFilterChanges', 'error -32000', '* only', 'asked after the filter was removed'],
 ]
 
