@@ -102,9 +102,9 @@ struct forward *forward_new(struct http_client *http, const char *url,
 /* Takes a copy of raw; done runs once, later, with POOL_OK or the followed node's
  * words. */
 void forward_tx(struct forward *w, slice raw, pool_done_fn *done, void *ctx);
-/* Whatever waits is refused, and what comes from now on. */
 /* It waits or is under way. */
 bool forward_has(const struct forward *w, slice raw);
+/* Whatever waits is refused, and what comes from now on. */
 void forward_stop(struct forward *w);
 void forward_free(struct forward *w);
 

@@ -48,7 +48,23 @@ enum call_status m_raw_block_access(struct call *c)
     return CALL_DONE;
 }
 
-/* ---- as JSON ---- */
+/* ---- as JSON: one function for each kind of item ---- */
+
+typedef mt_err item_fn(struct json_out *j, struct rlp *list);
+
+/* The member `key`: the items of the list that comes next in `from`. */
+static mt_err put_list(struct json_out *j, const char *key, struct rlp *from,
+                       item_fn *item)
+{
+    struct rlp list;
+    MT_TRY(rlp_get_list(from, &list));
+    json_key(j, key);
+    json_arr(j);
+    while (!rlp_at_end(&list))
+        MT_TRY(item(j, &list));
+    json_arr_end(j);
+    return MT_OK;
+}
 
 static mt_err get_word(struct rlp *r, hash32 *out)
 {
@@ -58,112 +74,91 @@ static mt_err get_word(struct rlp *r, hash32 *out)
     return MT_OK;
 }
 
-/* [[slot, [[index, value]...]]...] */
-static mt_err put_slots(struct json_out *j, struct rlp *account)
+/* A change is [index, what it is now]; the object stays open for the latter. */
+static mt_err begin_change(struct json_out *j, struct rlp *list, struct rlp *change)
 {
-    struct rlp slots, slot, changes, change;
-    MT_TRY(rlp_get_list(account, &slots));
-    while (!rlp_at_end(&slots)) {
-        hash32 word;
-        uint64_t index;
-        MT_TRY(rlp_get_list(&slots, &slot));
-        MT_TRY(get_word(&slot, &word));
-        MT_TRY(rlp_get_list(&slot, &changes));
-        json_obj(j);
-        json_kv_hash(j, "key", &word);
-        json_key(j, "changes");
-        json_arr(j);
-        while (!rlp_at_end(&changes)) {
-            MT_TRY(rlp_get_list(&changes, &change));
-            MT_TRY(rlp_get_u64(&change, &index));
-            MT_TRY(get_word(&change, &word));
-            json_obj(j);
-            json_kv_hex_u64(j, "index", index);
-            json_kv_hash(j, "value", &word);
-            json_obj_end(j);
-        }
-        json_arr_end(j);
-        json_obj_end(j);
-    }
+    uint64_t index;
+    MT_TRY(rlp_get_list(list, change));
+    MT_TRY(rlp_get_u64(change, &index));
+    json_obj(j);
+    json_kv_hex_u64(j, "index", index);
     return MT_OK;
 }
 
-static mt_err put_reads(struct json_out *j, struct rlp *account)
+static mt_err put_word_change(struct json_out *j, struct rlp *list)
 {
-    struct rlp reads;
+    struct rlp change;
     hash32 word;
-    MT_TRY(rlp_get_list(account, &reads));
-    while (!rlp_at_end(&reads)) {
-        MT_TRY(get_word(&reads, &word));
-        json_hash(j, &word);
-    }
+    MT_TRY(begin_change(j, list, &change));
+    MT_TRY(get_word(&change, &word));
+    json_kv_hash(j, "value", &word);
+    json_obj_end(j);
     return MT_OK;
 }
 
-/* [[index, quantity]...] */
-static mt_err put_quantities(struct json_out *j, struct rlp *account)
+static mt_err put_quantity_change(struct json_out *j, struct rlp *list)
 {
-    struct rlp changes, change;
-    MT_TRY(rlp_get_list(account, &changes));
-    while (!rlp_at_end(&changes)) {
-        uint64_t index;
-        u256 value;
-        MT_TRY(rlp_get_list(&changes, &change));
-        MT_TRY(rlp_get_u64(&change, &index));
-        MT_TRY(rlp_get_u256(&change, &value));
-        json_obj(j);
-        json_kv_hex_u64(j, "index", index);
-        json_kv_hex_u256(j, "value", value);
-        json_obj_end(j);
-    }
+    struct rlp change;
+    u256 value;
+    MT_TRY(begin_change(j, list, &change));
+    MT_TRY(rlp_get_u256(&change, &value));
+    json_kv_hex_u256(j, "value", value);
+    json_obj_end(j);
     return MT_OK;
 }
 
-static mt_err put_codes(struct json_out *j, struct rlp *account)
+static mt_err put_code_change(struct json_out *j, struct rlp *list)
 {
-    struct rlp changes, change;
-    MT_TRY(rlp_get_list(account, &changes));
-    while (!rlp_at_end(&changes)) {
-        uint64_t index;
-        slice code;
-        MT_TRY(rlp_get_list(&changes, &change));
-        MT_TRY(rlp_get_u64(&change, &index));
-        MT_TRY(rlp_get_bytes(&change, &code));
-        json_obj(j);
-        json_kv_hex_u64(j, "index", index);
-        json_kv_hex(j, "code", code.ptr, code.len);
-        json_obj_end(j);
-    }
+    struct rlp change;
+    slice code;
+    MT_TRY(begin_change(j, list, &change));
+    MT_TRY(rlp_get_bytes(&change, &code));
+    json_kv_hex(j, "code", code.ptr, code.len);
+    json_obj_end(j);
     return MT_OK;
 }
 
-static mt_err put_account(struct json_out *j, struct rlp *account)
+static mt_err put_slot(struct json_out *j, struct rlp *list)
 {
-    static const struct {
-        const char *key;
-        mt_err (*put)(struct json_out *j, struct rlp *account);
-    } parts[] = {
-        {"storageChanges", put_slots},      {"storageReads", put_reads},
-        {"balanceChanges", put_quantities}, {"nonceChanges", put_quantities},
-        {"codeChanges", put_codes},
-    };
+    struct rlp slot;
+    hash32 key;
+    MT_TRY(rlp_get_list(list, &slot));
+    MT_TRY(get_word(&slot, &key));
+    json_obj(j);
+    json_kv_hash(j, "key", &key);
+    MT_TRY(put_list(j, "changes", &slot, put_word_change));
+    json_obj_end(j);
+    return MT_OK;
+}
+
+static mt_err put_read(struct json_out *j, struct rlp *list)
+{
+    hash32 key;
+    MT_TRY(get_word(list, &key));
+    json_hash(j, &key);
+    return MT_OK;
+}
+
+static mt_err put_account(struct json_out *j, struct rlp *list)
+{
+    struct rlp account;
     address addr;
-    MT_TRY(rlp_get_fixed(account, addr.b, sizeof addr.b));
+    MT_TRY(rlp_get_list(list, &account));
+    MT_TRY(rlp_get_fixed(&account, addr.b, sizeof addr.b));
     json_obj(j);
     json_kv_addr(j, "address", &addr);
-    for (size_t i = 0; i < MT_ARRAY_LEN(parts); i++) {
-        json_key(j, parts[i].key);
-        json_arr(j);
-        MT_TRY(parts[i].put(j, account));
-        json_arr_end(j);
-    }
+    MT_TRY(put_list(j, "storageChanges", &account, put_slot));
+    MT_TRY(put_list(j, "storageReads", &account, put_read));
+    MT_TRY(put_list(j, "balanceChanges", &account, put_quantity_change));
+    MT_TRY(put_list(j, "nonceChanges", &account, put_quantity_change));
+    MT_TRY(put_list(j, "codeChanges", &account, put_code_change));
     json_obj_end(j);
     return MT_OK;
 }
 
 enum call_status m_block_access(struct call *c)
 {
-    struct rlp whole, accounts, account;
+    struct rlp whole, accounts;
     slice list;
     mt_err err;
     if (!open_list(c, true, &list))
@@ -171,11 +166,8 @@ enum call_status m_block_access(struct call *c)
     whole = rlp_reader(list);
     err = rlp_get_list(&whole, &accounts);
     json_arr(&c->out);
-    while (err == MT_OK && !rlp_at_end(&accounts) && buf_ok(&c->buf)) {
-        err = rlp_get_list(&accounts, &account);
-        if (err == MT_OK)
-            err = put_account(&c->out, &account);
-    }
+    while (err == MT_OK && !rlp_at_end(&accounts) && buf_ok(&c->buf))
+        err = put_account(&c->out, &accounts);
     json_arr_end(&c->out);
     return err == MT_OK ? CALL_DONE : call_error(c, err, NULL);
 }

@@ -87,10 +87,15 @@ unsigned call_flags(const struct tx *tx)
     return EXEC_SKIP_NONCE | EXEC_SKIP_EOA | EXEC_SKIP_GAS_CAPS | free_of_fees;
 }
 
-void call_cap_gas(const struct call *c, struct call_tx *t)
+uint64_t call_gas_cap(const struct call *c)
 {
     uint64_t max = c->rpc->opt.call_gas_max;
-    uint64_t cap = max > 0 ? max : UINT64_MAX / 2;
+    return max > 0 ? max : UINT64_MAX / 2;
+}
+
+void call_cap_gas(const struct call *c, struct call_tx *t)
+{
+    uint64_t cap = call_gas_cap(c);
     if (!t->has_gas || t->tx.gas > cap)
         t->tx.gas = cap;
 }

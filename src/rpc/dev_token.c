@@ -132,7 +132,7 @@ static enum call_status set_token(struct call *c, uint32_t selector, size_t addr
         memcpy(input + 4 + 32 * i + 12, a.b, 20);
     }
     p.tx.has_to = p.tx.has_from = true;
-    p.tx.gas = c->rpc->opt.call_gas_max > 0 ? c->rpc->opt.call_gas_max : UINT64_MAX / 2;
+    p.tx.gas = call_gas_cap(c);
     p.tx.data = slice_of(input, 4 + 32 * addr_num);
     mt_err err = chain_state_open(c->rpc->opt.chain, METISDB_LATEST, &c->state, &diag);
     if (err != MT_OK)

@@ -430,6 +430,8 @@ enum call_status call_run_failed(struct call *c, mt_err err, const struct tx *tx
                                  const struct tx_outcome *o, const struct mt_diag *diag);
 /* EXEC_* flags that a call runs under. */
 unsigned call_flags(const struct tx *tx);
+/* The most gas of one call: rpc.gas-cap, or half of all where that is 0 (sums fit). */
+uint64_t call_gas_cap(const struct call *c);
 /* Gives a call that says no gas the cap, and one that asks for more no more than it. */
 void call_cap_gas(const struct call *c, struct call_tx *t);
 /* "execution reverted" and what Error(string) or Panic(uint256) say. */

@@ -118,7 +118,8 @@ async function exported(dir, file, network = NETWORK) {
   return readFileSync(file)
 }
 
-// A server between two nodes. change(text, body) may give another answer.
+// A server between two nodes. target(body) says where a request goes, and may wait or throw;
+// change(text, body) may give another answer.
 async function proxy(target, change = (text) => text, tls = null) {
   const serve = (req, res) => {
     const parts = []
@@ -126,7 +127,7 @@ async function proxy(target, change = (text) => text, tls = null) {
     req.on('end', async () => {
       const body = Buffer.concat(parts).toString()
       try {
-        const { status, text } = await post(target(), body)
+        const { status, text } = await post(await target(body), body)
         const out = await change(text, body)
         res.writeHead(status, { 'content-type': 'application/json' })
         res.end(out)
@@ -495,6 +496,39 @@ async function resent(dir) {
   for (const h of hashes) assert.equal((await mined(f.url, h)).status, '0x1')
 }
 
+// The link comes up while a transaction is under way: it is not sent a second time, which could
+// overtake the first and leave its sender with "nonce too low".
+async function sentOnce(dir) {
+  const s = await sequencer(join(dir, 'a'))
+  const sign = (addressIndex) => mnemonicToAccount(MNEMONIC, { addressIndex }).signTransaction({ chainId: CHAIN,
+    type: 'eip1559', nonce: 0, to: TO, value: 1n, gas: 21000n, maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 1n })
+  const [raw, later] = [await sign(4), await sign(5)]
+  let broken = false, sends = 0, release
+  const held = new Promise((r) => (release = r))
+  const p = await proxy(async (body) => {
+    if (body.includes(raw) && ++sends === 1) await held
+    if (broken && body.includes('metis_getBlocks')) throw new Error('away')
+    return s.url
+  })
+  const f = await replica(join(dir, 'b'), p.url)
+  broken = true
+  await until('the link down', () => errors(f, 'cannot be used')[0])
+  const sent = rpc(f.url, 'eth_sendRawTransaction', [raw])
+  sent.catch(() => {}) // looked at below
+  await until('it under way', () => sends === 1)
+  const ups = () => errors(f, 'msg="following"').length
+  const before = ups()
+  broken = false
+  await until('the link up', () => ups() > before)
+  await rpc(f.url, 'eth_sendRawTransaction', [later]) // goes after what was sent when the link came up
+  assert.equal((await rpc(f.url, 'eth_getTransactionByHash', [keccak256(raw)])).blockHash, null)
+  assert.equal(sends, 1)
+  release()
+  assert.equal((await mined(f.url, await sent)).status, '0x1')
+  assert.equal(sends, 1)
+  p.close()
+}
+
 // Blob transactions have their sidecars with them, which blocks have not. A blob of zeros: its
 // commitment and its proof are the point at infinity.
 async function resentBlobs(dir) {
@@ -837,6 +871,7 @@ const scenes = [
   ['further back than the states kept halts with what to run', tooFarBack],
   ['transactions are forwarded', forwarding],
   ['transactions that the followed node lost are sent again', resent],
+  ['a transaction that is under way is not sent again', sentOnce],
   ['blob transactions are sent again with their sidecars', resentBlobs, 240000],
   ['the receipt in one call', receiptInOneCall],
   ['a stop in the middle of a block', stopInABlock],
