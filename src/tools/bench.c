@@ -23,7 +23,8 @@ static const struct {
     {"parse", bench_parse_main, "parse [--runs N]"},
     {"node", bench_node_main,
      "node --workload transfer|erc20|uniswap [--clusters K] [--threads N] [--txs N] "
-     "[--runs N] [--genesis FILE] [--pair UniswapV2Pair.json]"},
+     "[--runs N] [--genesis FILE] [--pair UniswapV2Pair.json] "
+     "[--no-access-lists]"},
 };
 
 static int usage(int status)

@@ -41,6 +41,7 @@ static const address TOKENS[2] = {{{0x70, 0}}, {{0x70, 1}}};
 struct bench_node {
     const char *genesis_path, *workload, *pair_path;
     unsigned clusters, threads, txs, runs;
+    bool access_lists;
     char dir[64];
     struct arena arena;
     struct genesis genesis;
@@ -211,7 +212,7 @@ static mt_err open_all(struct bench_node *b)
                                   .workers = b->workers,
                                   .crypto = crypto_native(),
                                   .block_memory_max = (size_t)4 << 30,
-                                  .access_lists = true};
+                                  .access_lists = b->access_lists};
     if ((err = chain_open(&chain, &b->chain, &diag)) != MT_OK)
         return setup_fail(err, "chain", &diag);
     b->to_loop = mailbox_new(TXS_MAX, NULL, NULL);
@@ -368,7 +369,7 @@ static void submit_all(struct bench_node *b, struct answer *answers)
 /* ---- one run ---- */
 
 struct run_result {
-    double submit_s, build_s, cpu_s;
+    double submit_s, build_s, cpu_s, build_cpu_s;
     size_t included, blocks;
 };
 
@@ -418,16 +419,24 @@ static mt_err run_once(struct bench_node *b, unsigned round, struct run_result *
     *r = (struct run_result){0};
     double t0 = bench_wall_s(), cpu = bench_process_cpu_s(getpid());
     submit_all(b, answers);
-    double t1 = bench_wall_s();
+    double t1 = bench_wall_s(), build_cpu = bench_process_cpu_s(getpid());
     while (err == MT_OK && b->refused == 0 && r->included < b->txs)
         err = make_block(b, r, &diag);
     r->submit_s = t1 - t0;
     r->build_s = bench_wall_s() - t1;
     r->cpu_s = bench_process_cpu_s(getpid()) - cpu;
+    r->build_cpu_s = r->cpu_s - (build_cpu - cpu);
     mt_free(answers);
     if (b->refused != 0)
         err = mt_fail(&diag, MT_EINVAL, "%zu refused, as: %s", b->refused, b->why);
     return err == MT_OK ? MT_OK : setup_fail(err, "run", &diag);
+}
+
+/* What the tables of the store hold, free pages left out. */
+static uint64_t store_bytes(const struct bench_node *b)
+{
+    struct metisdb_stat st;
+    return metisdb_get_stat(b->db, &st) == MT_OK ? st.file_bytes - st.free_bytes : 0;
 }
 
 static void out_u64(struct bench_line *l, const char *key, uint64_t v)
@@ -437,9 +446,10 @@ static void out_u64(struct bench_line *l, const char *key, uint64_t v)
 
 static mt_err run_all(struct bench_node *b)
 {
-    struct bench_stat tps = {0}, submit = {0}, build = {0}, cpu = {0};
+    struct bench_stat tps = {0}, submit = {0}, build = {0}, cpu = {0}, build_cpu = {0};
     struct run_result r = {0};
     double *latency = mt_alloc(b->txs * sizeof *latency);
+    uint64_t before = store_bytes(b);
     for (unsigned i = 0; i < b->runs; i++) {
         MT_TRY(run_once(b, i, &r));
         double n = (double)b->txs;
@@ -447,6 +457,7 @@ static mt_err run_all(struct bench_node *b)
         bench_add(&submit, n / r.submit_s);
         bench_add(&build, n / r.build_s);
         bench_add(&cpu, r.cpu_s / n * 1e6);
+        bench_add(&build_cpu, r.build_cpu_s / n * 1e6);
     }
     for (size_t i = 0; i < b->txs; i++)
         latency[i] = (b->answered_s[i] - b->submitted_s[i]) * 1e6;
@@ -461,6 +472,11 @@ static mt_err run_all(struct bench_node *b)
     bench_stat_out(&l, "submit_per_s", &submit);
     bench_stat_out(&l, "build_per_s", &build);
     bench_stat_out(&l, "cpu_us_per_tx", &cpu);
+    bench_stat_out(&l, "build_cpu_us_per_tx", &build_cpu);
+    json_key(&l.json, "access_lists");
+    json_bool(&l.json, b->access_lists);
+    json_kv_f64(&l.json, "store_bytes_per_tx",
+                (double)(store_bytes(b) - before) / (double)(b->txs * b->runs));
     json_kv_f64(&l.json, "admission_p50_us", bench_percentile(latency, b->txs, 0.5));
     json_kv_f64(&l.json, "admission_p99_us", bench_percentile(latency, b->txs, 0.99));
     bench_end(&l);
@@ -487,6 +503,7 @@ static bool parse_options(int argc, char **argv, struct bench_node *b)
                                             {"runs", required_argument, NULL, 'r'},
                                             {"pair", required_argument, NULL, 'p'},
                                             {"genesis", required_argument, NULL, 'g'},
+                                            {"no-access-lists", no_argument, NULL, 'a'},
                                             {NULL, 0, NULL, 0}};
     bool ok = true;
     for (int c; ok && (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -494,6 +511,8 @@ static bool parse_options(int argc, char **argv, struct bench_node *b)
             b->workload = optarg;
         else if (c == 'g')
             b->genesis_path = optarg;
+        else if (c == 'a')
+            b->access_lists = false;
         else if (c == 'p')
             b->pair_path = optarg;
         else if (c == 'c')
@@ -520,12 +539,13 @@ int bench_node_main(int argc, char **argv)
                              .clusters = 8,
                              .threads = 2,
                              .txs = 2000,
-                             .runs = 5};
+                             .runs = 5,
+                             .access_lists = true};
     if (!parse_options(argc, argv, b)) {
         mt_free(b);
         return bench_fail(2, "node --workload transfer|erc20|uniswap [--clusters K] "
                              "[--threads N] [--txs N] [--runs N] [--genesis FILE] "
-                             "[--pair UniswapV2Pair.json]");
+                             "[--pair UniswapV2Pair.json] [--no-access-lists]");
     }
     b->txs -= b->txs % MT_MIN(b->clusters, b->txs);
     b->keys = mt_alloc(b->clusters * sizeof *b->keys);
