@@ -207,12 +207,34 @@ static struct trace_account **sorted_accounts(struct trace *t, size_t *num)
     return list;
 }
 
+/* The member "storage", if any slot belongs there: values before or after; changed: of
+ * the slots that changed, those with a value. */
+static void put_storage(struct trace *t, struct json_out *j,
+                        const struct trace_account *a, bool after, bool changed)
+{
+    struct trace_slot **slots = sorted_slots(t, a);
+    bool any = false;
+    for (size_t i = 0; slots != NULL && i < a->slot_num; i++) {
+        const struct trace_slot *s = slots[i];
+        u256 value = after ? s->after : s->before;
+        hash32 word = u256_to_hash(value);
+        if (changed && (u256_is_zero(value) || u256_eq(s->before, s->after)))
+            continue;
+        if (!any) {
+            json_key(j, "storage");
+            json_obj(j);
+        }
+        any = true;
+        json_kv_hash(j, hash32_text(&s->key).s, &word);
+    }
+    if (any)
+        json_obj_end(j);
+}
+
 /* All of an account before; diff: of its slots those that changed and were not empty. */
 static void put_before(struct trace *t, struct json_out *j, const struct trace_account *a,
                        bool diff)
 {
-    struct trace_slot **slots = sorted_slots(t, a);
-    bool any = false;
     json_key(j, address_text(&a->addr).s);
     json_obj(j);
     json_kv_hex_u256(j, "balance", a->before.balance);
@@ -222,29 +244,14 @@ static void put_before(struct trace *t, struct json_out *j, const struct trace_a
         json_kv_hash(j, "codeHash", &a->before.code_hash);
     if (a->before.nonce != 0)
         json_kv_u64(j, "nonce", a->before.nonce);
-    for (size_t i = 0; slots != NULL && i < a->slot_num; i++) {
-        hash32 v = u256_to_hash(slots[i]->before);
-        if (diff && !a->deleted &&
-            (u256_is_zero(slots[i]->before) ||
-             u256_eq(slots[i]->before, slots[i]->after)))
-            continue;
-        if (!any) {
-            json_key(j, "storage");
-            json_obj(j);
-        }
-        any = true;
-        json_kv_hash(j, hash32_text(&slots[i]->key).s, &v);
-    }
-    if (any)
-        json_obj_end(j);
+    put_storage(t, j, a, false, diff && !a->deleted);
     json_obj_end(j);
 }
 
 static void put_after(struct trace *t, struct json_out *j, const struct trace_account *a)
 {
     static const hash32 none = {{0}};
-    struct trace_slot **slots = sorted_slots(t, a);
-    bool any = false, code = !hash32_eq(&a->before.code_hash, &a->after.code_hash);
+    bool code = !hash32_eq(&a->before.code_hash, &a->after.code_hash);
     json_key(j, address_text(&a->addr).s);
     json_obj(j);
     if (!u256_eq(a->before.balance, a->after.balance))
@@ -257,19 +264,7 @@ static void put_after(struct trace *t, struct json_out *j, const struct trace_ac
     }
     if (a->before.nonce != a->after.nonce && a->after.nonce != 0)
         json_kv_u64(j, "nonce", a->after.nonce);
-    for (size_t i = 0; slots != NULL && i < a->slot_num; i++) {
-        hash32 v = u256_to_hash(slots[i]->after);
-        if (u256_is_zero(slots[i]->after) || u256_eq(slots[i]->before, slots[i]->after))
-            continue;
-        if (!any) {
-            json_key(j, "storage");
-            json_obj(j);
-        }
-        any = true;
-        json_kv_hash(j, hash32_text(&slots[i]->key).s, &v);
-    }
-    if (any)
-        json_obj_end(j);
+    put_storage(t, j, a, true, true);
     json_obj_end(j);
 }
 

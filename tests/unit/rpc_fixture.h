@@ -67,33 +67,6 @@ static inline void fixture_timer(void *ctx, uint64_t at_ms)
     ((struct rpc_fixture *)ctx)->tick_ms = at_ms;
 }
 
-static inline void fixture_chain(struct rpc_fixture *f)
-{
-    struct dev_chain *d = &f->dev;
-    struct mt_diag diag = {0};
-    cr_assert_eq(crypto_init(), MT_OK);
-    arena_init(&d->arena, (size_t)64 << 20);
-    dev_chain_genesis(d);
-    snprintf(d->folder, sizeof(d->folder), "/tmp/metis-test-XXXXXX");
-    cr_assert_not_null(mkdtemp(d->folder));
-    struct metisdb_options opt = {.path = d->folder,
-                                  .network = "test",
-                                  .chain_id = DEV_CHAIN_ID,
-                                  .spec_hash = d->genesis.spec_hash,
-                                  .sync = METISDB_SYNC_OFF,
-                                  .undo_blocks = UINT64_MAX,
-                                  .map_size_max = (uint64_t)1 << 30,
-                                  .readers_max = 64};
-    cr_assert_eq(metisdb_open(&opt, &d->db, &diag), MT_OK, "%s", diag.text);
-    struct chain_options co = {.db = d->db,
-                               .genesis = &d->genesis,
-                               .crypto = crypto_native(),
-                               .block_memory_max = (size_t)1 << 30,
-                               .on_update = fixture_on_update,
-                               .ctx = f};
-    cr_assert_eq(chain_open(&co, &d->chain, &diag), MT_OK, "%s", diag.text);
-}
-
 /* Limits may be set in f->opt between fixture_init and fixture_start. */
 static inline void fixture_init(struct rpc_fixture *f)
 {
@@ -109,7 +82,7 @@ static inline void fixture_init(struct rpc_fixture *f)
 static inline void fixture_start(struct rpc_fixture *f, enum cs_mode mode)
 {
     struct mt_diag diag = {0};
-    fixture_chain(f);
+    dev_chain_open_for(&f->dev, fixture_on_update, f);
     f->to_loop = mailbox_new(4096, NULL, NULL);
     f->readers = workers_new("readers", 2, 1024);
     f->account = (struct rpc_account){f->dev.addrs[0], f->dev.keys[0]};
