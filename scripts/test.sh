@@ -244,6 +244,7 @@ conformance_archives() {
 conformance_own() {
     tally "own state tests" "$1/metis-evm" statetest tests/vectors/statetests
     tally "own chains" "$1/metis-evm" blocktest tests/vectors/blocktests
+    tally "changed fixtures fail" node tests/suites/run.mjs --evm "$1/metis-evm"
     npm_packages
     tally "largest block (EIP-7934)" node tests/diff/size.mjs --evm "$1/metis-evm"
 }

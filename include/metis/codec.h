@@ -140,6 +140,9 @@ size_t json_weight(slice text);
  * with json_free. */
 mt_err json_parse(slice text, size_t size_max, unsigned depth_max, struct json_t **out,
                   struct mt_diag *diag);
+/* The same for texts whose strings may hold NUL (\u0000): json_string_length counts. */
+mt_err json_parse_nul(slice text, size_t size_max, unsigned depth_max,
+                      struct json_t **out, struct mt_diag *diag);
 void json_free(struct json_t *doc);
 
 #endif

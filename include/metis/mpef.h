@@ -20,7 +20,6 @@
 #define TX_ERRORS(X)                                                                     \
     X(OK, "ok", "")                                                                      \
     X(TYPE_UNSUPPORTED, "transaction type not supported",                                \
-      "TYPE_1_TX_PRE_FORK|TYPE_2_TX_PRE_FORK|TYPE_3_TX_PRE_FORK|TYPE_4_TX_PRE_FORK|"     \
       "TYPE_NOT_SUPPORTED")                                                              \
     X(SIGNATURE, "invalid transaction v, r, s values", "INVALID_SIGNATURE_VRS")          \
     X(CHAIN_ID, "invalid chain id for signer", "INVALID_CHAINID")                        \
@@ -31,7 +30,7 @@
     X(TX_GAS_CAP, "transaction gas limit too high", "GAS_LIMIT_EXCEEDS_MAXIMUM")         \
     X(BLOCK_GAS, "exceeds block gas limit", "GAS_ALLOWANCE_EXCEEDED|GAS_USED_OVERFLOW")  \
     X(TIP_ABOVE_FEE_CAP, "max priority fee per gas higher than max fee per gas",         \
-      "PRIORITY_GREATER_THAN_MAX_FEE_PER_GAS")                                           \
+      "PRIORITY_GREATER_THAN_MAX_FEE_PER_GAS|PRIORITY_GREATER_THAN_MAX_FEE_PER_GAS_2")   \
     X(FEE_CAP_TOO_LOW, "max fee per gas less than block base fee",                       \
       "INSUFFICIENT_MAX_FEE_PER_GAS")                                                    \
     X(INSUFFICIENT_FUNDS, "insufficient funds for gas * price + value",                  \
@@ -62,11 +61,8 @@ enum tx_error {
         TX_ERROR_COUNT
 };
 const char *tx_error_text(enum tx_error e);
-/* The fixture names, '|' between them. */
-const char *tx_error_names(enum tx_error e);
-/* True when a fixture's expectException (one name or several with '|', with or without
- * the "TransactionException." prefix) allows e. */
-bool tx_error_matches(enum tx_error e, const char *names);
+/* The fixture names, '|' between them; a type before its fork has a name by type. */
+const char *tx_error_names(enum tx_error e, const struct tx *tx);
 
 /* ================= fee rules ================= */
 

@@ -56,7 +56,7 @@ static mt_err check_withdrawals(struct chain *c, const struct block *b,
 {
     hash32 root;
     if (b->has_withdrawals != (rules->fork >= FORK_SHANGHAI))
-        return block_invalid(c, "INCORRECT_BLOCK_FORMAT|WITHDRAWALS_NOT_READ", diag,
+        return block_invalid(c, "INCORRECT_BLOCK_FORMAT|RLP_WITHDRAWALS_NOT_READ", diag,
                              "withdrawals list where the fork has %s",
                              b->has_withdrawals ? "none" : "one");
     if (!b->has_withdrawals)
@@ -188,7 +188,7 @@ mt_err ommers_check(struct chain *c, const struct block *b, struct mt_diag *diag
     for (size_t i = 0; i < b->ommer_num && err == MT_OK; i++) {
         hash32 h = header_hash(&b->ommers[i]), first = header_hash(&b->ommers[0]);
         if (i > 0 && hash32_eq(&h, &first))
-            err = block_invalid(c, "UNCLE_IN_CHAIN|UNCLES_ARE_BROTHERS", diag,
+            err = block_invalid(c, "UNCLE_IN_CHAIN|UNCLE_IS_BROTHER", diag,
                                 "the two ommers are one");
         else
             err = check_ommer(c, &f, &b->ommers[i], diag);

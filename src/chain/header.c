@@ -111,8 +111,11 @@ mt_err header_gas_limit_ok(struct chain *c, const struct header *h,
     uint64_t diff = h->gas_limit > base ? h->gas_limit - base : base - h->gas_limit;
     if (h->gas_limit < GAS_LIMIT_MIN || h->gas_limit > GAS_LIMIT_MAX ||
         diff >= base / 1024)
-        return block_invalid(c, "INVALID_GASLIMIT", diag,
-                             "gas limit %llu is too far from the parent's %llu",
+        return block_invalid(c,
+                             h->gas_limit > GAS_LIMIT_MAX
+                                 ? "INVALID_GASLIMIT|GASLIMIT_TOO_BIG"
+                                 : "INVALID_GASLIMIT",
+                             diag, "gas limit %llu is too far from the parent's %llu",
                              (unsigned long long)h->gas_limit, (unsigned long long)base);
     if (h->gas_used > h->gas_limit)
         return block_invalid(c, "GAS_USED_OVERFLOW|INVALID_GAS_USED_ABOVE_LIMIT", diag,
@@ -142,7 +145,7 @@ static mt_err check_work(struct chain *c, const struct header *h,
         return block_invalid(c, "INVALID_DIFFICULTY", diag, "difficulty %s, expected %s",
                              u256_dec(h->difficulty).s, u256_dec(want).s);
     if (!dao_extra_ok(h, rules))
-        return block_invalid(c, "INVALID_EXTRA_DATA", diag,
+        return block_invalid(c, "EXTRA_DATA_INVALID_DAO", diag,
                              "extra data is not the DAO fork's");
     return MT_OK;
 }
@@ -151,13 +154,14 @@ static mt_err check_stake(struct chain *c, const struct header *h, struct mt_dia
 {
     static const uint8_t no_nonce[8];
     if (!u256_is_zero(h->difficulty))
-        return block_invalid(c, "IMPORT_IMPOSSIBLE_DIFFICULTY_OVER_PARIS", diag,
-                             "difficulty is not zero after the merge");
+        return block_invalid(c,
+                             "IMPORT_IMPOSSIBLE_DIFFICULTY_OVER_PARIS|INVALID_DIFFICULTY",
+                             diag, "difficulty is not zero after the merge");
     if (memcmp(h->nonce, no_nonce, 8) != 0)
         return block_invalid(c, "", diag, "nonce is not zero after the merge");
     if (!hash32_eq(&h->ommers_hash, &KECCAK_RLP_EMPTY_LIST))
-        return block_invalid(c, "IMPORT_IMPOSSIBLE_UNCLES_OVER_PARIS", diag,
-                             "ommers are not empty after the merge");
+        return block_invalid(c, "IMPORT_IMPOSSIBLE_UNCLES_OVER_PARIS|INVALID_UNCLES_HASH",
+                             diag, "ommers are not empty after the merge");
     return MT_OK;
 }
 

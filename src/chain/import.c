@@ -226,12 +226,6 @@ mt_err chain_patch_state(struct chain *c, const struct state_delta *delta,
 
 /* ---- import ---- */
 
-/* What the public suites call a block that does not decode; blob and set-code
- * transactions without a recipient are among them. */
-#define BLOCK_ENCODING_ERRORS                                                            \
-    "RLP_STRUCTURES_ENCODING|INCORRECT_BLOCK_FORMAT|TYPE_NOT_SUPPORTED|"                 \
-    "TYPE_3_TX_CONTRACT_CREATION|TYPE_4_TX_CONTRACT_CREATION"
-
 /* Before the merge the heavier chain wins; after it only a child of the head moves it. */
 static bool wins(const struct chain *c, const struct rules *rules, u256 td)
 {
@@ -292,7 +286,7 @@ mt_err chain_import(struct chain *c, slice rlp, enum import_status *status,
     c->block_error = "";
     mt_err err = block_decode(rlp, &c->arena, &b, diag);
     if (err != MT_OK) {
-        c->block_error = BLOCK_ENCODING_ERRORS;
+        c->block_error = "RLP_STRUCTURES_ENCODING|INCORRECT_BLOCK_FORMAT";
         return err;
     }
     if (chain_block_by_hash(c, &b.hash, &known) == MT_OK) {
@@ -302,7 +296,9 @@ mt_err chain_import(struct chain *c, slice rlp, enum import_status *status,
     }
     err = chain_block_by_hash(c, &b.header.parent_hash, &parent);
     if (err != MT_OK) {
-        c->block_error = "UNKNOWN_PARENT";
+        c->block_error = hash32_is_zero(&b.header.parent_hash)
+                             ? "UNKNOWN_PARENT_ZERO|UNKNOWN_PARENT"
+                             : "UNKNOWN_PARENT";
         return mt_fail(diag, err, "parent %s of block %llu is not known",
                        hash32_text(&b.header.parent_hash).s,
                        (unsigned long long)b.header.number);

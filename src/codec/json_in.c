@@ -52,8 +52,8 @@ size_t json_weight(slice text)
     return text.len + values * VALUE_WEIGHT;
 }
 
-mt_err json_parse(slice text, size_t size_max, unsigned depth_max, struct json_t **out,
-                  struct mt_diag *diag)
+static mt_err parse(slice text, size_t size_max, unsigned depth_max, size_t flags,
+                    struct json_t **out, struct mt_diag *diag)
 {
     json_error_t e;
     if (text.len > size_max)
@@ -62,12 +62,24 @@ mt_err json_parse(slice text, size_t size_max, unsigned depth_max, struct json_t
     if (nesting(text, depth_max) > depth_max)
         return mt_fail(diag, MT_ELIMIT, "JSON nested deeper than %u levels", depth_max);
     json_t *doc = json_loadb((const char *)text.ptr, text.len,
-                             JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+                             JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | flags, &e);
     if (doc == NULL)
         return mt_fail(diag, MT_EDECODE, "line %d column %d: %s", e.line, e.column,
                        e.text);
     *out = doc;
     return MT_OK;
+}
+
+mt_err json_parse(slice text, size_t size_max, unsigned depth_max, struct json_t **out,
+                  struct mt_diag *diag)
+{
+    return parse(text, size_max, depth_max, 0, out, diag);
+}
+
+mt_err json_parse_nul(slice text, size_t size_max, unsigned depth_max,
+                      struct json_t **out, struct mt_diag *diag)
+{
+    return parse(text, size_max, depth_max, JSON_ALLOW_NUL, out, diag);
 }
 
 void json_free(struct json_t *doc)

@@ -602,6 +602,40 @@ void metisdb_close(struct metisdb *db)
     release(db);
 }
 
+static mt_err drop_all(struct metisdb *db, struct mt_diag *diag)
+{
+    MDB_txn *txn;
+    MT_TRY(lmdb_err(mdb_txn_begin(db->env, NULL, 0, &txn), "begin", diag));
+    for (unsigned i = 0; i < TABLE_COUNT; i++) {
+        mt_err err = lmdb_err(mdb_drop(txn, db->dbi[i], 0), table_names[i], diag);
+        if (err != MT_OK) {
+            mdb_txn_abort(txn);
+            return err;
+        }
+    }
+    return lmdb_err(mdb_txn_commit(txn), "commit", diag);
+}
+
+mt_err metisdb_clear(struct metisdb *db, const struct metisdb_options *opt,
+                     struct mt_diag *diag)
+{
+    bool busy = atomic_load(&db->writing);
+    for (unsigned i = 0; i < db->opt.readers_max; i++)
+        busy = busy || atomic_load(&db->pool[i].busy);
+    if (busy)
+        return mt_fail(diag, MT_EBUSY, "%s: a snapshot or batch is open", db->path);
+    MT_TRY(drop_all(db, diag));
+    atomic_store(&db->version, 0);
+    atomic_store(&db->logs_stale, false);
+    atomic_store(&db->has_durable, false);
+    db->opt.network = opt->network;
+    db->opt.chain_id = opt->chain_id;
+    db->opt.spec_hash = opt->spec_hash;
+    mt_err err = load(db, diag);
+    db->opt.network = NULL; /* the caller's */
+    return err;
+}
+
 /* ---- for operators ---- */
 
 static mt_err stat_free(MDB_txn *txn, unsigned page_size, uint64_t *out)

@@ -172,7 +172,7 @@ mt_err block_exec_all(struct block_exec *be, const struct block *block,
         struct tx_outcome o;
         mt_err err = block_exec_tx(be, &block->txs[i], 0, &o, diag);
         if (err == MT_EINVALID_TX) {
-            be->error_names = tx_error_names(o.error);
+            be->error_names = tx_error_names(o.error, &block->txs[i]);
             err = MT_EINVALID_BLOCK;
         }
         if (err != MT_OK)

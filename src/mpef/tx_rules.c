@@ -20,43 +20,20 @@ const char *tx_error_text(enum tx_error e)
     return (unsigned)e < TX_ERROR_COUNT ? ERROR_TEXTS[e] : "unknown";
 }
 
-/* The next name of a list separated by '|', without its prefix; false at the end. */
-static bool next_name(const char **list, slice *out)
+const char *tx_error_names(enum tx_error e, const struct tx *tx)
 {
-    static const char prefix[] = "TransactionException.";
-    const char *s = *list;
-    if (*s == 0)
-        return false;
-    const char *end = s;
-    while (*end != 0 && *end != '|')
-        end++;
-    size_t len = (size_t)(end - s);
-    *list = *end == '|' ? end + 1 : end;
-    if (len >= sizeof prefix - 1 && memcmp(s, prefix, sizeof prefix - 1) == 0) {
-        s += sizeof prefix - 1;
-        len -= sizeof prefix - 1;
-    }
-    *out = slice_of(s, len);
-    return true;
-}
-
-const char *tx_error_names(enum tx_error e)
-{
+    static const char *const pre_fork[] = {
+        [TX_LEGACY] = "TYPE_NOT_SUPPORTED",
+        [TX_ACCESS_LIST] = "TYPE_1_TX_PRE_FORK|TYPE_NOT_SUPPORTED",
+        [TX_DYNAMIC_FEE] = "TYPE_2_TX_PRE_FORK|TYPE_NOT_SUPPORTED",
+        [TX_BLOB] = "TYPE_3_TX_PRE_FORK|TYPE_NOT_SUPPORTED",
+        [TX_SET_CODE] = "TYPE_4_TX_PRE_FORK|TYPE_NOT_SUPPORTED",
+    };
+    if (e == TX_TYPE_UNSUPPORTED && tx->type == TX_BLOB && tx->blob_num == 0)
+        return "TYPE_3_TX_ZERO_BLOBS_PRE_FORK|TYPE_3_TX_PRE_FORK|TYPE_NOT_SUPPORTED";
+    if (e == TX_TYPE_UNSUPPORTED)
+        return pre_fork[tx->type];
     return (unsigned)e < TX_ERROR_COUNT ? ERROR_NAMES[e] : "";
-}
-
-bool tx_error_matches(enum tx_error e, const char *names)
-{
-    if ((unsigned)e >= TX_ERROR_COUNT || e == TX_OK)
-        return false;
-    slice wanted, ours;
-    while (next_name(&names, &wanted)) {
-        const char *list = ERROR_NAMES[e];
-        while (next_name(&list, &ours))
-            if (slice_eq(wanted, ours))
-                return true;
-    }
-    return false;
 }
 
 /* ================= gas before the first instruction ================= */

@@ -1,10 +1,12 @@
 /* metis-evm blocktest: blockchain tests of the public suites, through the node's own
  * chain and store: genesis from `genesisRLP` and `pre`, every block imported from its
  * bytes, blocks with expectException refused for that reason, `lastblockhash` the head at
- * the end.
+ * the end. What the fixture says besides must agree: headers member by member, and the
+ * state after the last block (`postState`, or `postStateHash`), by its root.
  *
- * Each test has a store of its own in a temporary folder ($TMPDIR, else /dev/shm, else
- * /tmp), never synced and removed when the test is over. */
+ * Each file has a store in a temporary folder ($TMPDIR, else /dev/shm, else /tmp), emptied
+ * before each of its tests, never synced, and removed at the end. */
+#include "evm_reasons.h"
 #include "evm_witness.h"
 
 #include <dirent.h>
@@ -38,8 +40,11 @@ static mt_err load_genesis(struct test *t, struct mt_diag *diag)
     struct block block;
     slice rlp;
     uint64_t chain_id = 1;
+    const char *differs;
     const json_t *config = json_object_get(t->doc, "config");
-    fx_u64(config, "chainid", &chain_id);
+    if (json_object_get(config, "chainid") != NULL &&
+        !fx_u64(config, "chainid", &chain_id))
+        return mt_fail(diag, MT_EDECODE, "config: chainid is no number");
     *g = (struct genesis){.json = {NULL, 0}};
     if (!fx_network(fx_str(t->doc, "network"), chain_id, &g->spec) ||
         !fx_blob_schedule(config, &g->spec))
@@ -48,6 +53,11 @@ static mt_err load_genesis(struct test *t, struct mt_diag *diag)
     if (!fx_bytes(t->doc, "genesisRLP", t->arena, &rlp))
         return mt_fail(diag, MT_EDECODE, "genesisRLP: missing or malformed");
     MT_TRY(block_decode(rlp, t->arena, &block, diag));
+    differs = fx_header_difference(json_object_get(t->doc, "genesisBlockHeader"),
+                                   &block.header, t->arena);
+    if (differs != NULL)
+        return mt_fail(diag, MT_EDECODE, "genesisBlockHeader: %s differs from genesisRLP",
+                       differs);
     MT_TRY(mem_state_parse(json_object_get(t->doc, "pre"), t->arena, &pre, diag));
     for (size_t i = 0; i < pre.full.account_num; i++)
         if (pre.full.accounts[i].code.len > 0)
@@ -60,30 +70,6 @@ static mt_err load_genesis(struct test *t, struct mt_diag *diag)
 }
 
 /* ================= blocks ================= */
-
-static bool same_name(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-    return a_len == b_len && memcmp(a, b, a_len) == 0;
-}
-
-/* True when two lists of names with '|' between them have one in common. Expected names
- * carry the suite's prefix ("BlockException."). */
-static bool names_meet(const char *expected, const char *ours)
-{
-    for (const char *e = expected; *e != 0;) {
-        size_t e_len = strcspn(e, "|");
-        const char *dot = memchr(e, '.', e_len);
-        size_t skip = dot == NULL ? 0 : (size_t)(dot + 1 - e);
-        for (const char *o = ours; *o != 0;) {
-            size_t o_len = strcspn(o, "|");
-            if (same_name(e + skip, e_len - skip, o, o_len))
-                return true;
-            o += o_len + (o[o_len] == '|');
-        }
-        e += e_len + (e[e_len] == '|');
-    }
-    return false;
-}
 
 /* --bal: the stored list of an accepted block against the fixture's. */
 static void check_access_list(struct test *t, const json_t *entry, size_t i, char *error,
@@ -102,6 +88,26 @@ static void check_access_list(struct test *t, const json_t *entry, size_t i, cha
         mt_fmt(error, room, "block %zu: not in the store", i);
     else if (!slice_eq(rec.access_list, want))
         mt_fmt(error, room, "block %zu: access list differs", i);
+}
+
+/* What a fixture says of an accepted block besides its bytes. */
+static void check_accepted(struct test *t, const json_t *entry, size_t i, slice rlp,
+                           char *error, size_t room)
+{
+    struct rlp whole = rlp_reader(rlp), block;
+    struct header h;
+    slice payload, header;
+    bool is_list;
+    const char *differs = "rlp";
+    if (rlp_get_list(&whole, &block) == MT_OK &&
+        rlp_next(&block, &payload, &is_list, &header) == MT_OK &&
+        header_decode(header, &h, NULL) == MT_OK)
+        differs =
+            fx_header_difference(json_object_get(entry, "blockHeader"), &h, t->arena);
+    if (differs != NULL)
+        mt_fmt(error, room, "block %zu: blockHeader: %s differs from rlp", i, differs);
+    else if (t->suite->access_lists)
+        check_access_list(t, entry, i, error, room);
 }
 
 /* The witness of the block that has just become the head. */
@@ -123,7 +129,9 @@ static void import_block(struct test *t, struct chain *c, size_t i, char *error,
     struct mt_diag diag = {0};
     enum import_status status;
     slice rlp;
-    if (!fx_bytes(entry, "rlp", t->arena, &rlp)) {
+    bool malformed =
+        expected == NULL && json_object_get(entry, "expectException") != NULL;
+    if (malformed || !fx_bytes(entry, "rlp", t->arena, &rlp)) {
         mt_fmt(error, room, "block %zu: malformed entry", i);
         return;
     }
@@ -137,19 +145,47 @@ static void import_block(struct test *t, struct chain *c, size_t i, char *error,
     mt_err err = chain_import(c, rlp, &status, &diag);
     if (witness != NULL && expected == NULL && err == MT_OK && status == IMPORT_CANONICAL)
         err = write_witness(t, c, &diag);
-    const char *names = chain_last_block_error(c);
+    struct tx_reasons names = {""};
     bool refused = err == MT_EINVALID_BLOCK || err == MT_EDECODE || err == MT_ENOTFOUND;
+    tx_reasons_add(&names, chain_last_block_error(c));
+    if (err == MT_EDECODE)
+        tx_reasons_of_block(rlp, &t->genesis.spec, t->arena, &names);
     if (err != MT_OK && !refused)
         mt_fmt(error, room, "block %zu: not executed: %s", i, log_err_text(err, &diag));
     else if (refused && expected == NULL)
         mt_fmt(error, room, "block %zu: refused: %s", i, log_err_text(err, &diag));
     else if (!refused && expected != NULL)
         mt_fmt(error, room, "block %zu: accepted, should be refused: %s", i, expected);
-    else if (refused && !names_meet(expected, names))
+    else if (refused && !reasons_meet(names.names, expected))
         mt_fmt(error, room, "block %zu: refused for another reason: %s (%s), not %s", i,
-               log_err_text(err, &diag), names, expected);
-    else if (!refused && t->suite->access_lists)
-        check_access_list(t, entry, i, error, room);
+               log_err_text(err, &diag), names.names, expected);
+    else if (!refused)
+        check_accepted(t, entry, i, rlp, error, room);
+}
+
+/* The state after the head against the fixture's, by its root; what it does not have is
+ * in the head's hash all the same. */
+static void check_post(struct test *t, const hash32 *root, char *error, size_t room)
+{
+    const json_t *given = json_object_get(t->doc, "postState");
+    struct mt_diag diag = {0};
+    struct mem_state post;
+    hash32 want;
+    if (given == NULL) {
+        if (json_object_get(t->doc, "postStateHash") != NULL &&
+            (!fx_hash(t->doc, "postStateHash", &want) || !hash32_eq(&want, root)))
+            mt_fmt(error, room, "postStateHash differs from the head's root %s",
+                   hash32_text(root).s);
+        return;
+    }
+    mt_err err = mem_state_parse(given, t->arena, &post, &diag);
+    if (err == MT_OK)
+        err = mem_state_root(&post, t->arena, &want);
+    if (err != MT_OK)
+        mt_fmt(error, room, "postState: %s", log_err_text(err, &diag));
+    else if (!hash32_eq(&want, root))
+        mt_fmt(error, room, "postState has root %s, the head %s", hash32_text(&want).s,
+               hash32_text(root).s);
 }
 
 static void run_chain(struct test *t, struct chain *c, hash32 *root, char *error,
@@ -169,6 +205,8 @@ static void run_chain(struct test *t, struct chain *c, hash32 *root, char *error
     else if (!hash32_eq(&want, &head->hash))
         mt_fmt(error, room, "head %s, should be %s", hash32_text(&head->hash).s,
                hash32_text(&want).s);
+    else
+        check_post(t, root, error, room);
     head_view_drop(v);
 }
 
@@ -197,11 +235,9 @@ static void remove_dir(const char *path)
     rmdir(path);
 }
 
-static mt_err run_stored(struct test *t, hash32 *root, char *error, size_t room,
-                         struct mt_diag *diag)
+/* The store of a file, made for its first test, emptied for each of the others. */
+static mt_err open_store(struct test *t, struct mt_diag *diag)
 {
-    struct metisdb *db;
-    struct chain *c;
     struct metisdb_options opt = {
         .path = t->dir,
         .network = "blocktest",
@@ -212,21 +248,45 @@ static mt_err run_stored(struct test *t, hash32 *root, char *error, size_t room,
         .map_size_max = STORE_SIZE_MAX,
         .readers_max = 8,
     };
-    MT_TRY(metisdb_open(&opt, &db, diag));
-    t->db = db;
+    if (t->db != NULL)
+        return metisdb_clear(t->db, &opt, diag);
+    if (!make_dir(t->dir, sizeof t->dir))
+        return mt_fail(diag, MT_EIO, "no temporary folder");
+    mt_err err = metisdb_open(&opt, &t->db, diag);
+    if (err != MT_OK)
+        remove_dir(t->dir);
+    return err;
+}
+
+static void close_store(struct test *t)
+{
+    if (t->db == NULL)
+        return;
+    metisdb_close(t->db);
+    t->db = NULL;
+    remove_dir(t->dir);
+}
+
+static mt_err run_stored(struct test *t, hash32 *root, char *error, size_t room,
+                         struct mt_diag *diag)
+{
+    struct chain *c;
+    mt_err err = open_store(t, diag);
     struct chain_options chain = {
-        .db = db,
+        .db = t->db,
         .genesis = &t->genesis,
         .crypto = crypto_native(),
         .engine = t->suite->engine,
         .block_memory_max = BLOCK_MEMORY_MAX,
     };
-    mt_err err = chain_open(&chain, &c, diag);
+    if (err == MT_OK)
+        err = chain_open(&chain, &c, diag);
     if (err == MT_OK) {
         run_chain(t, c, root, error, room);
         chain_close(c);
+    } else {
+        close_store(t);
     }
-    metisdb_close(db);
     return err;
 }
 
@@ -236,17 +296,19 @@ static void run_test(struct test *t, struct buf *report)
     char error[3 * MT_DIAG_TEXT_MAX] = "";
     hash32 root = {{0}};
     const char *network = fx_str(t->doc, "network");
-    if (network == NULL || !suite_wants(t->suite, t->name, network) ||
+    if (strcmp(t->name, "_info") == 0)
+        return;
+    if (network == NULL) {
+        suite_case(t->suite, report, t->name, "", NULL, "malformed test: no network");
+        return;
+    }
+    if (!suite_wants(t->suite, t->name, network) ||
         (witness != NULL && !witness_wants(witness, t->name, network)))
         return;
     arena_reset(t->arena);
     mt_err err = load_genesis(t, &diag);
-    if (err == MT_OK && !make_dir(t->dir, sizeof t->dir))
-        err = mt_fail(&diag, MT_EIO, "no temporary folder");
-    if (err == MT_OK) {
+    if (err == MT_OK)
         err = run_stored(t, &root, error, sizeof error, &diag);
-        remove_dir(t->dir);
-    }
     if (err != MT_OK)
         mt_fmt(error, sizeof error, "not run: %s", log_err_text(err, &diag));
     suite_case(t->suite, report, t->name, network, &root, error);
@@ -262,6 +324,7 @@ static void run_file(struct suite *s, const char *path, json_t *doc, struct buf 
     {
         run_test(&t, report);
     }
+    close_store(&t);
     arena_fini(&arena);
 }
 

@@ -256,7 +256,7 @@ static void run_file(void *ctx, size_t i)
     buf_init(&report, REPORT_SIZE_MAX);
     mt_err err = fx_read_file(path, &text);
     if (err == MT_OK)
-        err = json_parse(buf_slice(&text), FILE_SIZE_MAX, FX_DEPTH_MAX, &doc, &diag);
+        err = json_parse_nul(buf_slice(&text), FILE_SIZE_MAX, FX_DEPTH_MAX, &doc, &diag);
     if (err == MT_OK && !json_is_object(doc))
         err = mt_fail(&diag, MT_EDECODE, "not a JSON object");
     if (err != MT_OK)
@@ -293,10 +293,10 @@ int suite_main(struct suite *s, suite_file_fn *file)
            (unsigned long long)s->failed);
     if (s->excluded > 0)
         printf(", %llu excluded", (unsigned long long)s->excluded);
-    if (s->skipped > 0)
-        printf(", %llu skipped", (unsigned long long)s->skipped);
     printf("\n");
     fflush(stdout);
+    if (s->passed == 0 && s->failed == 0)
+        fprintf(stderr, "metis-evm: no case was run\n");
     return s->passed > 0 && s->failed == 0 ? 0 : 1;
 }
 
@@ -472,9 +472,11 @@ bool fx_network(const char *network, uint64_t chain_id, struct chain_spec *out)
         return true;
     }
     if (!parse_transition(network, from, to, &at) || fork_parse(from, &first) != MT_OK ||
-        fork_parse(to, &last) != MT_OK || first >= last)
+        fork_parse(strcmp(to, "Dao") == 0 ? "DAOFork" : to, &last) != MT_OK ||
+        first >= last)
         return false;
     chain_spec_for_fork(last, chain_id, out);
+    out->dao_support = last == FORK_DAO;
     for (unsigned f = (unsigned)first + 1; f <= (unsigned)last; f++)
         if (out->fork_at[f] != FORK_NEVER)
             out->fork_at[f] = at;

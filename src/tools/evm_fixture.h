@@ -32,7 +32,7 @@ struct suite {
     size_t stub_num;
     char **paths;
     size_t path_num;
-    _Atomic uint64_t passed, failed, skipped, excluded;
+    _Atomic uint64_t passed, failed, excluded;
 };
 
 /* Options that all suites take; argv[0] is the command. 0, or an exit status with the
@@ -73,6 +73,11 @@ bool fx_network(const char *network, uint64_t chain_id, struct chain_spec *out);
 mt_err fx_read_file(const char *path, struct buf *out);
 #define FX_FILE_SIZE_MAX ((size_t)256 << 20)
 #define FX_DEPTH_MAX     64u /* of JSON */
+
+/* The first member of a fixture's header that differs from h, NULL when all agree; its
+ * hash must be there. */
+const char *fx_header_difference(const json_t *want, const struct header *h,
+                                 struct arena *arena);
 
 /* A list of {address, storageKeys} into tx; absent is empty. */
 bool fx_access_list(const json_t *list, struct arena *arena, struct tx *tx);

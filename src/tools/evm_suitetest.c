@@ -246,6 +246,8 @@ static mt_err run_txs(struct test *t, struct block_exec *be, struct mt_diag *dia
     size_t num = json_object_size(txs);
     if (num == 0)
         return mt_fail(diag, MT_EDECODE, "no transactions");
+    if (json_object_size(json_object_get(t->doc, "logs")) != num)
+        return mt_fail(diag, MT_EDECODE, "logs: not of as many transactions");
     for (size_t i = 0; i < num && t->error[0] == 0; i++) {
         char key[24];
         struct tx tx;

@@ -121,6 +121,10 @@ int evm_witness_main(int argc, char **argv)
         return 2;
     }
     int status = suite_options(&s, kept, argv);
+    if (status == 0 && s.draft) {
+        fprintf(stderr, "metis-evm witness: a witness cannot say --draft-prices\n");
+        status = 2;
+    }
     if (status != 0)
         return status;
     s.jobs = 1; /* files are numbered in the order of the tests */

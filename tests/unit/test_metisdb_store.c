@@ -115,6 +115,43 @@ static uint64_t head_number(struct metisdb *db, enum metisdb_head which)
     return id.number;
 }
 
+Test(metisdb_store, clear_is_a_new_store)
+{
+    struct test_dir dir = test_dir();
+    struct metisdb_options opt = test_options(&dir);
+    struct metisdb *db = test_open(&opt);
+    struct metisdb_snapshot *s;
+    struct metisdb_stat st, fresh;
+    struct block_id id;
+    struct mt_diag diag = {0};
+    OK(metisdb_get_stat(db, &fresh));
+    genesis(db);
+    next_block(db, 1);
+    opt.network = "other";
+    opt.chain_id = 99;
+    OK(metisdb_snapshot_open(db, METISDB_LATEST, &s, &diag));
+    cr_assert_eq(metisdb_clear(db, &opt, &diag), MT_EBUSY);
+    metisdb_snapshot_close(s);
+    cr_assert_eq(head_number(db, METISDB_HEAD), 1); /* refused: nothing is lost */
+    OK(metisdb_clear(db, &opt, &diag));
+    for (unsigned i = 0; i < METISDB_HEAD_COUNT; i++)
+        cr_assert_eq(metisdb_get_head(db, i, &id), MT_ENOTFOUND);
+    cr_assert_eq(metisdb_snapshot_open(db, METISDB_LATEST, &s, &diag), MT_ENOTFOUND);
+    OK(metisdb_get_stat(db, &st));
+    cr_assert_eq(st.table_num, fresh.table_num);
+    for (size_t i = 0; i < st.table_num; i++)
+        cr_assert_eq(st.tables[i].entries, fresh.tables[i].entries, "%s",
+                     st.tables[i].name);
+    genesis(db);
+    next_block(db, 1);
+    cr_assert_eq(head_number(db, METISDB_HEAD), 1);
+    metisdb_close(db);
+    metisdb_close(test_open(&opt)); /* it has the identity that it was given */
+    opt.chain_id = 7;
+    refuse(&opt, MT_EVERSION, "chain id");
+    test_dir_remove(&dir);
+}
+
 Test(metisdb_store, heads)
 {
     struct test_dir dir = test_dir();

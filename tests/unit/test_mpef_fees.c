@@ -196,12 +196,12 @@ Test(mpef_fees, static_checks)
 
 Test(mpef_fees, error_names)
 {
-    cr_assert(tx_error_matches(TX_NONCE_MAX, "NONCE_IS_MAX"));
-    cr_assert(tx_error_matches(
-        TX_INTRINSIC_GAS,
-        "TransactionException.INSUFFICIENT_ACCOUNT_FUNDS|TransactionException."
-        "INTRINSIC_GAS_TOO_LOW"));
-    cr_assert_not(tx_error_matches(TX_INTRINSIC_GAS, "INTRINSIC_GAS"));
-    cr_assert_not(tx_error_matches(TX_OK, ""));
-    cr_assert_not(tx_error_matches(TX_L1_FEE_GAS, "SENDER_NOT_EOA"));
+    struct tx tx = {.type = TX_DYNAMIC_FEE};
+    cr_assert_str_eq(tx_error_names(TX_INTRINSIC_GAS, &tx), "INTRINSIC_GAS_TOO_LOW");
+    cr_assert_str_eq(tx_error_names(TX_OK, &tx), "");
+    cr_assert_str_eq(tx_error_names(TX_TYPE_UNSUPPORTED, &tx),
+                     "TYPE_2_TX_PRE_FORK|TYPE_NOT_SUPPORTED");
+    tx.type = TX_SET_CODE;
+    cr_assert_str_eq(tx_error_names(TX_TYPE_UNSUPPORTED, &tx),
+                     "TYPE_4_TX_PRE_FORK|TYPE_NOT_SUPPORTED");
 }

@@ -18,7 +18,7 @@ function plain(v) {
     const n = BigInt(String(v).replace('#', ''))
     return n === 0n ? '0x' : toBeHex(n)
   }
-  return hexlify(toUtf8Bytes(v))
+  return /^0x([0-9a-f]{2})*$/.test(v) ? v : hexlify(toUtf8Bytes(v))
 }
 
 const values = {
@@ -33,6 +33,14 @@ for (const bits of [8, 16, 31, 32, 53, 63, 64, 65, 96, 128, 160, 192, 248, 255])
   for (const by of [-1n, 0n, 1n])
     values[`power${bits}${by < 0n ? 'Minus1' : by > 0n ? 'Plus1' : ''}`] = `#${(1n << BigInt(bits)) + by}`
 values.most = `#${(1n << 256n) - 1n}`
+values.beyond256 = `#${1n << 256n}`
+values.beyond512 = `#${(1n << 512n) + 1n}`
+values.nul = '\u0000'
+values.nulInside = 'a\u0000b'
+values.hex = '0x1234'
+values.hexLeadingZero = '0x0001'
+values.hexEmpty = '0x'
+values.likeHex = '0xyz'
 for (const len of [1, 2, 54, 55, 56, 57, 127, 128, 255, 256, 257, 1023, 65536])
   values[`string${len}`] = 'x'.repeat(len)
 for (const n of [1, 54, 55, 56, 57, 255, 256, 1000]) {

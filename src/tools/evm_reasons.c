@@ -1,8 +1,6 @@
 /* Reasons against an encoding: a reader that goes on after a fault where it can, and
  * tells the field it was in. Each name is that of a rule, so several may hold at once. */
-#include "evm_txtest.h"
-
-#include <stdio.h>
+#include "evm_reasons.h"
 
 void tx_reasons_add(struct tx_reasons *r, const char *name)
 {
@@ -22,13 +20,13 @@ static bool has_name(const char *list, const char *name, size_t name_len)
     return false;
 }
 
-bool tx_reasons_meet(const struct tx_reasons *r, const char *expected)
+bool reasons_meet(const char *ours, const char *expected)
 {
     while (*expected != 0) {
         size_t len = strcspn(expected, "|");
         const char *dot = memchr(expected, '.', len);
         size_t skip = dot == NULL ? 0 : (size_t)(dot + 1 - expected);
-        if (has_name(r->names, expected + skip, len - skip))
+        if (has_name(ours, expected + skip, len - skip))
             return true;
         expected += len + (expected[len] == '|');
     }
@@ -95,9 +93,10 @@ enum kind { K_U64, K_U256, K_TO, K_TO_ALWAYS, K_BYTES, K_ACCESS, K_HASHES, K_AUT
 
 struct field {
     enum kind kind;
-    const char *name;     /* RLP_INVALID_<name> when it is a list */
-    const char *zeros;    /* RLP_LEADING_ZEROS_<zeros> */
-    const char *overflow; /* whole name when the number is too long */
+    const char *name;  /* RLP_INVALID_<name> when it is a list */
+    const char *zeros; /* RLP_LEADING_ZEROS_<zeros> */
+    const char
+        *overflow; /* whole name when the number is too long, or nothing is there */
 };
 
 #define F_CHAIN                                                                          \
@@ -128,9 +127,9 @@ struct field {
     {                                                                                    \
         K_TO, "TO", "TO", ""                                                             \
     }
-#define F_TO_GIVEN                                                                       \
+#define F_TO_GIVEN(type)                                                                 \
     {                                                                                    \
-        K_TO_ALWAYS, "TO", "TO", ""                                                      \
+        K_TO_ALWAYS, "TO", "TO", type "_TX_CONTRACT_CREATION"                            \
     }
 #define F_VALUE                                                                          \
     {                                                                                    \
@@ -175,12 +174,13 @@ static const struct field ACCESS[] = {F_CHAIN, F_NONCE,  F_PRICE, F_GAS, F_TO, F
                                       F_DATA,  F_ACCESS, F_V,     F_R,   F_S};
 static const struct field DYNAMIC[] = {F_CHAIN, F_NONCE, F_TIP,    F_CAP, F_GAS, F_TO,
                                        F_VALUE, F_DATA,  F_ACCESS, F_V,   F_R,   F_S};
-static const struct field BLOB[] = {F_CHAIN,    F_NONCE, F_TIP,  F_CAP,    F_GAS,
-                                    F_TO_GIVEN, F_VALUE, F_DATA, F_ACCESS, F_BLOB_CAP,
-                                    F_BLOBS,    F_V,     F_R,    F_S};
-static const struct field SET_CODE[] = {F_CHAIN,    F_NONCE, F_TIP,  F_CAP,    F_GAS,
-                                        F_TO_GIVEN, F_VALUE, F_DATA, F_ACCESS, F_AUTHS,
-                                        F_V,        F_R,     F_S};
+static const struct field BLOB[] = {
+    F_CHAIN, F_NONCE, F_TIP,    F_CAP,      F_GAS,   F_TO_GIVEN("TYPE_3"),
+    F_VALUE, F_DATA,  F_ACCESS, F_BLOB_CAP, F_BLOBS, F_V,
+    F_R,     F_S};
+static const struct field SET_CODE[] = {
+    F_CHAIN,  F_NONCE, F_TIP, F_CAP, F_GAS, F_TO_GIVEN("TYPE_4"), F_VALUE, F_DATA,
+    F_ACCESS, F_AUTHS, F_V,   F_R,   F_S};
 
 static const struct {
     const struct field *list;
@@ -247,6 +247,32 @@ static void check_access(slice in, struct tx_reasons *r)
     }
 }
 
+/* [[chain id, address, nonce, y parity, r, s], ...] (EIP-7702). */
+static void check_auths(slice in, struct tx_reasons *r)
+{
+    static const size_t sizes[] = {32, 20, 8, 1, 32, 32};
+    while (in.len > 0) {
+        struct item auth, it;
+        enum item_result fault = next_item(&in, &auth);
+        if (fault != ITEM_OK) {
+            add_item_fault(r, fault);
+            return;
+        }
+        slice rest = auth.is_list ? auth.payload : slice_of(NULL, 0);
+        size_t i = 0;
+        for (; i < MT_ARRAY_LEN(sizes); i++) {
+            if (next_item(&rest, &it) != ITEM_OK || it.is_list || it.loose_size ||
+                it.payload.len > sizes[i] || (i == 1 && it.payload.len != 20))
+                break;
+        }
+        if (i > 2 && i < MT_ARRAY_LEN(sizes))
+            tx_reasons_add(r, "TYPE_4_INVALID_AUTHORITY_SIGNATURE|"
+                              "TYPE_4_INVALID_AUTHORITY_SIGNATURE_S_TOO_HIGH");
+        if (i < MT_ARRAY_LEN(sizes) || rest.len > 0)
+            tx_reasons_add(r, "TYPE_4_INVALID_AUTHORIZATION_FORMAT");
+    }
+}
+
 static void check_number(const struct field *f, slice n, struct tx_reasons *r)
 {
     if (n.len > 0 && n.ptr[0] == 0)
@@ -258,7 +284,7 @@ static void check_number(const struct field *f, slice n, struct tx_reasons *r)
 static void check_to(const struct field *f, size_t len, struct tx_reasons *r)
 {
     if (len == 0 && f->kind == K_TO_ALWAYS)
-        tx_reasons_add(r, "TYPE_3_TX_CONTRACT_CREATION|TYPE_4_TX_CONTRACT_CREATION");
+        tx_reasons_add(r, f->overflow);
     else if (len != 0 && len != 20)
         tx_reasons_add(r, len < 20 ? "ADDRESS_TOO_SHORT" : "ADDRESS_TOO_LONG");
 }
@@ -290,7 +316,8 @@ static void check_field(const struct field *f, const struct item *it,
     case K_HASHES:
         check_hashes(it->payload, f->name, r);
         break;
-    case K_AUTHS: /* named by the one who knows that nothing else is wrong */
+    case K_AUTHS:
+        check_auths(it->payload, r);
         break;
     }
 }
@@ -308,6 +335,8 @@ static void check_fields(enum tx_type type, slice in, struct tx_reasons *r)
             add_item_fault(r, fault);
             return;
         }
+        if (i == 0 && type == TX_BLOB && it.is_list) /* as nodes send it to each other */
+            tx_reasons_add(r, "TYPE_3_TX_WITH_FULL_BLOBS");
         check_field(&TYPES[type].list[i], &it, r);
     }
     if (in.len > 0)
@@ -352,4 +381,30 @@ void tx_reasons_of_encoding(slice raw, const struct rules *rules, struct tx_reas
     if (raw.len > 0)
         tx_reasons_add(r, "RLP_ERROR_SIZE");
     check_fields(type, outer.payload, r);
+}
+
+void tx_reasons_of_recovery(const struct mt_diag *diag, struct tx_reasons *r)
+{
+    bool no_key = strstr(diag->text, "no public key") != NULL;
+    tx_reasons_add(r, no_key ? "EC_RECOVERY_FAIL" : "INVALID_SIGNATURE_VRS");
+}
+
+void tx_reasons_of_block(slice rlp, const struct chain_spec *spec, struct arena *arena,
+                         struct tx_reasons *r)
+{
+    struct rlp whole = rlp_reader(rlp), block, txs;
+    struct header h;
+    struct tx tx;
+    slice payload, item;
+    bool is_list;
+    if (rlp_get_list(&whole, &block) != MT_OK ||
+        rlp_next(&block, &payload, &is_list, &item) != MT_OK ||
+        header_decode(item, &h, NULL) != MT_OK || rlp_get_list(&block, &txs) != MT_OK)
+        return;
+    struct rules rules = chain_rules(spec, h.number, h.timestamp, true);
+    while (!rlp_at_end(&txs) && rlp_next(&txs, &payload, &is_list, &item) == MT_OK) {
+        slice raw = is_list ? item : payload;
+        if (tx_decode(raw, arena, &tx, NULL) != MT_OK)
+            tx_reasons_of_encoding(raw, &rules, r);
+    }
 }
