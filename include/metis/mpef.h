@@ -19,8 +19,7 @@
  * those of the public test suites' TransactionException, '|' between them. */
 #define TX_ERRORS(X)                                                                     \
     X(OK, "ok", "")                                                                      \
-    X(TYPE_UNSUPPORTED, "transaction type not supported",                                \
-      "TYPE_NOT_SUPPORTED")                                                              \
+    X(TYPE_UNSUPPORTED, "transaction type not supported", "TYPE_NOT_SUPPORTED")          \
     X(SIGNATURE, "invalid transaction v, r, s values", "INVALID_SIGNATURE_VRS")          \
     X(CHAIN_ID, "invalid chain id for signer", "INVALID_CHAINID")                        \
     X(NONCE_TOO_LOW, "nonce too low", "NONCE_MISMATCH_TOO_LOW")                          \

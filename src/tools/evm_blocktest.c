@@ -4,8 +4,8 @@
  * the end. What the fixture says besides must agree: headers member by member, and the
  * state after the last block (`postState`, or `postStateHash`), by its root.
  *
- * Each file has a store in a temporary folder ($TMPDIR, else /dev/shm, else /tmp), emptied
- * before each of its tests, never synced, and removed at the end. */
+ * Each file has a store in a temporary folder ($TMPDIR, else /dev/shm, else /tmp), which
+ * is emptied before each of its tests, never synced, and removed at the end. */
 #include "evm_reasons.h"
 #include "evm_witness.h"
 

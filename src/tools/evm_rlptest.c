@@ -2,8 +2,8 @@
  *
  * `out` is the encoding in hex. `in` is the value: a string stands for its bytes, "0x12"
  * for those, "#123" (of any size) and JSON integers for numbers, lists for lists; our
- * codec must make out of it, and read it back. "INVALID": out is no encoding and must be refused; "VALID": out must be
- * read. */
+ * codec must make out of it, and read it back. "INVALID": out is no encoding and must be
+ * refused; "VALID": out must be read. */
 #include "evm.h"
 #include "evm_fixture.h"
 
