@@ -122,7 +122,7 @@ mt_err t8n_check_blobs(struct t8n *t, struct block_exec *be, size_t i, bool *ok)
 struct t8n_trace *t8n_trace_new(struct t8n *t);
 void t8n_trace_free(struct t8n_trace *tr);
 const struct vm_tracer *t8n_trace_hooks(struct t8n_trace *tr);
-int t8n_trace_begin(struct t8n_trace *tr, const hash32 *tx);
+int t8n_trace_begin(struct t8n_trace *tr, const struct block_exec *be, const hash32 *tx);
 int t8n_trace_end(struct t8n_trace *tr);
 /* evm_t8n_out.c: a place below the base folder, which is made; then the three outputs, where the options want them. */
 int t8n_path(struct t8n *t, const char *place, char *out, size_t size);

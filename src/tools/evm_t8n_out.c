@@ -133,7 +133,7 @@ static void put_newer(struct t8n *t, struct json_out *j)
         json_kv_hex_u256(j, "currentBaseFee", t->env.header.base_fee);
     if (t->env.has_withdrawals)
         json_kv_hash(j, "withdrawalsRoot", &r->withdrawals_root);
-    if (t->env.has_blob_fee) {
+    if (f >= FORK_CANCUN && t->env.has_blob_fee) {
         json_kv_hex_u64(j, "currentExcessBlobGas", t->env.header.excess_blob_gas);
         json_kv_hex_u64(j, "blobGasUsed", r->out.blob_gas_used);
     }

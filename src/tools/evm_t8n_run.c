@@ -105,7 +105,7 @@ static mt_err run_tx(struct t8n *t, struct block_exec *be, size_t i, size_t *inc
     MT_TRY(admit(t, be, i, &ok));
     if (!ok)
         return MT_OK;
-    if (t8n_trace_begin(t->trace, &tx->hash) != T8N_OK)
+    if (t8n_trace_begin(t->trace, be, &tx->hash) != T8N_OK)
         return MT_EIO;
     mt_err err = block_exec_tx(be, tx, 0, &o, &diag);
     if (t8n_trace_end(t->trace) != T8N_OK)

@@ -12,6 +12,7 @@
 
 enum {
     OP_RETURNDATACOPY = 0x3e,
+    OP_SSTORE = 0x55,
     OP_JUMP = 0x56,
     OP_JUMPI = 0x57,
     OP_LOG0 = 0xa0,
@@ -26,6 +27,7 @@ enum {
 struct t8n_trace {
     struct t8n *t;
     struct vm_tracer hooks;
+    const struct block_exec *be;
     FILE *out; /* of the running transaction */
     size_t file_num;
     bool bad; /* a line could not be written */
@@ -36,6 +38,9 @@ struct t8n_trace {
     struct buf memory, return_data;
     bool faulted; /* and its call has not ended */
     char fault[64];
+    bool destructs; /* likewise; by self for heir */
+    address self, heir;
+    u256 balance;
 };
 
 /* ================= lines ================= */
@@ -209,6 +214,9 @@ static void flush_failed(struct t8n_trace *tr, const char *error)
 static void on_step(void *ctx, const struct vm_step_view *v)
 {
     struct t8n_trace *tr = ctx;
+    /* To geth the refund is a part of the price, and in the line already. */
+    if (tr->step.op == OP_SSTORE)
+        tr->step.refund = v->refund;
     flush(tr, NULL);
     tr->pending = true;
     tr->step = *v;
@@ -265,6 +273,30 @@ static void on_enter(void *ctx, unsigned depth, const struct vm_msg *msg)
                  create ? &msg->to : &msg->code_from, msg->input, msg->gas, msg->value);
 }
 
+/* To geth a call of its own, which comes after the instruction's line; and that waits for
+ * the refund. */
+static void on_self_destruct(void *ctx, unsigned depth, const address *from,
+                             const address *beneficiary, u256 balance)
+{
+    struct t8n_trace *tr = ctx;
+    (void)depth;
+    tr->destructs = true;
+    tr->self = *from;
+    tr->heir = *beneficiary;
+    tr->balance = balance;
+}
+
+static void put_destruct(struct t8n_trace *tr)
+{
+    tr->destructs = false;
+    tr->step.refund = vm_state_refund(block_exec_state(tr->be));
+    flush(tr, NULL);
+    if (tr->t->opt.trace_frames)
+        put_call(tr, "SELFDESTRUCT", &tr->self, &tr->heir, slice_of(NULL, 0), 0,
+                 tr->balance);
+    put_end(tr, slice_of(NULL, 0), 0, NULL);
+}
+
 static void on_leave(void *ctx, unsigned depth, enum vm_halt halt, uint64_t gas_used,
                      slice output)
 {
@@ -274,24 +306,14 @@ static void on_leave(void *ctx, unsigned depth, enum vm_halt halt, uint64_t gas_
     if (tr->faulted)
         error = tr->fault;
     tr->faulted = false;
+    if (tr->destructs)
+        put_destruct(tr);
     if (tr->pending && halt == VM_REVERT)
         flush_failed(tr, error);
     flush(tr, NULL);
     if (halt != VM_SUCCESS && halt != VM_REVERT)
         output = slice_of(NULL, 0);
     put_end(tr, output, gas_used, error);
-}
-
-/* To geth a call of its own. */
-static void on_self_destruct(void *ctx, unsigned depth, const address *from,
-                             const address *beneficiary, u256 balance)
-{
-    struct t8n_trace *tr = ctx;
-    (void)depth;
-    flush(tr, NULL);
-    if (tr->t->opt.trace_frames)
-        put_call(tr, "SELFDESTRUCT", from, beneficiary, slice_of(NULL, 0), 0, balance);
-    put_end(tr, slice_of(NULL, 0), 0, NULL);
 }
 
 /* ================= files ================= */
@@ -325,7 +347,7 @@ const struct vm_tracer *t8n_trace_hooks(struct t8n_trace *tr)
     return tr == NULL ? NULL : &tr->hooks;
 }
 
-int t8n_trace_begin(struct t8n_trace *tr, const hash32 *tx)
+int t8n_trace_begin(struct t8n_trace *tr, const struct block_exec *be, const hash32 *tx)
 {
     char name[128], path[4096];
     if (tr == NULL)
@@ -337,7 +359,8 @@ int t8n_trace_begin(struct t8n_trace *tr, const hash32 *tx)
     tr->out = fopen(path, "wb");
     if (tr->out == NULL)
         return t8n_fail(tr->t, T8N_IO, "failed creating trace-file %s", path);
-    tr->pending = tr->faulted = false;
+    tr->be = be;
+    tr->pending = tr->faulted = tr->destructs = false;
     tr->hooks = (struct vm_tracer){
         .step = on_step,
         .enter = on_enter,
