@@ -218,7 +218,7 @@ static void on_step(void *ctx, const struct vm_step_view *v)
     if (tr->step.op == OP_SSTORE)
         tr->step.refund = v->refund;
     flush(tr, NULL);
-    tr->pending = true;
+    tr->pending = v->code.len > 0; /* a creation without code is no step to geth */
     tr->step = *v;
     memcpy(tr->stack, v->stack, v->stack_num * sizeof *v->stack);
     buf_reset(&tr->memory);
