@@ -124,7 +124,8 @@ void t8n_trace_free(struct t8n_trace *tr);
 const struct vm_tracer *t8n_trace_hooks(struct t8n_trace *tr);
 int t8n_trace_begin(struct t8n_trace *tr, const struct block_exec *be, const hash32 *tx);
 int t8n_trace_end(struct t8n_trace *tr);
-/* evm_t8n_out.c: a place below the base folder, which is made; then the three outputs, where the options want them. */
+/* evm_t8n_out.c: the path of a file in the base folder, which is made; and the three
+ * outputs, where the options want them. */
 int t8n_path(struct t8n *t, const char *place, char *out, size_t size);
 int t8n_write(struct t8n *t);
 
