@@ -274,6 +274,8 @@ static int write_stream(struct t8n *t, const char *place, FILE *out)
 
 int t8n_write(struct t8n *t)
 {
+    if (t->opt.basedir[0] != 0)
+        make_folders(t->opt.basedir); /* also when no file goes there */
     for (size_t i = 0; i < MT_ARRAY_LEN(OUTPUTS); i++) {
         const char *place = place_of(t, i);
         if (place[0] == 0 || strcmp(place, "stdout") == 0 || strcmp(place, "stderr") == 0)

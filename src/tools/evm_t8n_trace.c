@@ -19,6 +19,7 @@ enum {
     OP_LOG4 = 0xa4,
     OP_CREATE = 0xf0,
     OP_CALL = 0xf1,
+    OP_RETURN = 0xf3,
     OP_CREATE2 = 0xf5,
     OP_REVERT = 0xfd,
     OP_INVALID = 0xfe,
@@ -223,7 +224,7 @@ static void on_step(void *ctx, const struct vm_step_view *v)
     memcpy(tr->stack, v->stack, v->stack_num * sizeof *v->stack);
     buf_reset(&tr->memory);
     buf_reset(&tr->return_data);
-    if (tr->t->opt.trace_memory)
+    if (tr->t->opt.trace_memory || v->op == OP_RETURN)
         buf_put_slice(&tr->memory, v->memory);
     if (tr->t->opt.trace_return_data)
         buf_put_slice(&tr->return_data, v->return_data);
@@ -297,6 +298,21 @@ static void put_destruct(struct t8n_trace *tr)
     put_end(tr, slice_of(NULL, 0), 0, NULL);
 }
 
+/* The code that a creation made and may not keep, for geth its output all the same: what
+ * the last step returned. */
+static slice refused_code(struct t8n_trace *tr)
+{
+    size_t n = tr->step.stack_num, have = tr->memory.len;
+    if (tr->step.op != OP_RETURN || n < 2 || u256_is_zero(tr->stack[n - 2]))
+        return slice_of(NULL, 0);
+    size_t size = reach(tr, 0, 1, have) - have;
+    uint8_t *zeros = buf_reserve(&tr->memory, size);
+    if (zeros == NULL)
+        return slice_of(NULL, 0);
+    memset(zeros, 0, size);
+    return slice_of(tr->memory.ptr + tr->stack[n - 1].w[0], tr->stack[n - 2].w[0]);
+}
+
 static void on_leave(void *ctx, unsigned depth, enum vm_halt halt, uint64_t gas_used,
                      slice output)
 {
@@ -311,7 +327,9 @@ static void on_leave(void *ctx, unsigned depth, enum vm_halt halt, uint64_t gas_
     if (tr->pending && halt == VM_REVERT)
         flush_failed(tr, error);
     flush(tr, NULL);
-    if (halt != VM_SUCCESS && halt != VM_REVERT)
+    if (halt == VM_CODE_STORE_GAS || halt == VM_CODE_SIZE || halt == VM_CODE_PREFIX)
+        output = refused_code(tr);
+    else if (halt != VM_SUCCESS && halt != VM_REVERT)
         output = slice_of(NULL, 0);
     put_end(tr, output, gas_used, error);
 }

@@ -123,6 +123,8 @@ const PROGRAMS = { // [code of TO, code of OTHER]
     "a log in a static call": [STATIC_OTHER, push("00", "00") + "a0"],
     "a creation of nothing": [push("00", "00", "00") + "f000"],
     "a creation of code": ["6960016000536001601ff3600052" + push("0a", "16", "00") + "f000"],
+    "a creation of code that may not be": ["69" + "60ef60005360206000f3" + "600052" + push("0a", "16", "00") + "f000"],
+    "a creation without gas for it": ["65" + "6108006000f3" + "600052" + push("06", "1a", "00") + "f000"],
     "a precompile": [push("20", "00", "20", "00", "04") + "61fffffa00"],
     "self destruct": [CALL_OTHER, push("cc") + "ff"],
     "refunds": [push("00", "01") + "55" + push("05", "01") + "55" + push("00", "01") + "55"],
