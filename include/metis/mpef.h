@@ -39,7 +39,7 @@
       "INTRINSIC_GAS_BELOW_FLOOR_GAS_COST|INTRINSIC_GAS_TOO_LOW")                        \
     X(INITCODE_SIZE, "max initcode size exceeded", "INITCODE_SIZE_EXCEEDED")             \
     X(BLOBS_REFUSED, "blob transactions are not accepted on this network", "")           \
-    X(BLOB_NONE, "blob transaction must have at least one blob", "TYPE_3_TX_ZERO_BLOBS") \
+    X(BLOB_NONE, "blob transaction missing blob hashes", "TYPE_3_TX_ZERO_BLOBS")         \
     X(BLOB_COUNT, "blob transaction has too many blobs",                                 \
       "TYPE_3_TX_BLOB_COUNT_EXCEEDED|TYPE_3_TX_MAX_BLOB_GAS_ALLOWANCE_EXCEEDED")         \
     X(BLOB_VERSION, "blob has an invalid hash version",                                  \

@@ -32,7 +32,9 @@ static const struct {
     {"t8n", evm_t8n_main,
      "t8n [--input.alloc F] [--input.env F] [--input.txs F] [--output.basedir D]\n"
      "                [--output.alloc F] [--output.result F] [--output.body F]\n"
-     "                [--state.fork NAME] [--state.chainid N] [--state.reward N]"},
+     "                [--state.fork NAME] [--state.chainid N] [--state.reward N]\n"
+     "                [--trace] [--trace.memory] [--trace.returndata] [--help]"},
+    {"transition", evm_t8n_main, "transition: the same as t8n"},
     {"witness", evm_witness_main,
      "witness --out DIR [--per-network N] [--every N] [blocktest's OPTIONS] PATH..."},
     {"stf", evm_stf_main, "stf [--rv64 PROGRAM] FILE..."},
@@ -51,13 +53,43 @@ static int usage(int status)
     return status;
 }
 
+/* What go-ethereum's evm takes before the command and tools hand it: --verbosity N, which
+ * says nothing here. The number of arguments that are it. */
+static int global_options(int argc, char **argv)
+{
+    int i = 1;
+    while (i < argc) {
+        const char *name = argv[i] + (strncmp(argv[i], "--", 2) == 0);
+        if (strncmp(name, "-verbosity=", 11) == 0)
+            i++;
+        else if (strcmp(name, "-verbosity") == 0 && i + 1 < argc)
+            i += 2;
+        else
+            break;
+    }
+    return i - 1;
+}
+
+static bool is_one_of(const char *arg, const char *a, const char *b, const char *c)
+{
+    return strcmp(arg, a) == 0 || strcmp(arg, b) == 0 || strcmp(arg, c) == 0;
+}
+
 int main(int argc, char **argv)
 {
+    int skip = global_options(argc, argv);
+    argc -= skip;
+    argv += skip;
     if (argc < 2)
         return usage(2);
-    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0)
+    if (is_one_of(argv[1], "help", "--help", "-h"))
         return usage(0);
-    if (strcmp(argv[1], "version") == 0 || strcmp(argv[1], "--version") == 0) {
+    /* Fillers of tests know a transition tool of this kind by its first words. */
+    if (is_one_of(argv[1], "--version", "-version", "-v")) {
+        printf("evm version %s-metisd-%s\n", MT_VERSION, MT_COMMIT);
+        return 0;
+    }
+    if (strcmp(argv[1], "version") == 0) {
         printf("metis-evm %s (%s)\n", MT_VERSION, MT_COMMIT);
         return 0;
     }

@@ -1,4 +1,4 @@
-/* metis-evm t8n: options, inputs and the order of the steps (evm_t8n.h). */
+/* metis-evm t8n: inputs and the order of the steps (evm_t8n.h). */
 #include "evm_t8n.h"
 #include "evm.h"
 
@@ -16,82 +16,6 @@ int t8n_fail(struct t8n *t, int status, const char *fmt, ...)
     va_end(args);
     mt_fail(&t->diag, MT_EINVAL, "%s", text);
     return status;
-}
-
-/* ================= options ================= */
-
-struct option {
-    const char *name;
-    size_t at; /* of the text in t8n_options */
-};
-
-#define TEXT(name, field)                                                                \
-    {                                                                                    \
-        name, offsetof(struct t8n_options, field)                                        \
-    }
-
-static const struct option TEXTS[] = {
-    TEXT("--input.alloc", alloc),      TEXT("--input.env", env),
-    TEXT("--input.txs", txs),          TEXT("--output.basedir", basedir),
-    TEXT("--output.alloc", out_alloc), TEXT("--output.result", out_result),
-    TEXT("--output.body", out_body),   TEXT("--state.fork", fork),
-};
-
-static bool parse_number(const char *text, u256 *out)
-{
-    return u256_parse(text, strlen(text), out) == MT_OK;
-}
-
-/* False when name is no option or value not one of its values. */
-static bool take_option(struct t8n_options *o, const char *name, const char *value)
-{
-    u256 n;
-    for (size_t i = 0; i < MT_ARRAY_LEN(TEXTS); i++) {
-        if (strcmp(name, TEXTS[i].name) == 0) {
-            memcpy((char *)o + TEXTS[i].at, &value, sizeof value);
-            return true;
-        }
-    }
-    if (strcmp(name, "--state.chainid") == 0) {
-        if (!parse_number(value, &n) || !u256_is_u64(n))
-            return false;
-        o->chain_id = n.w[0];
-        return true;
-    }
-    if (strcmp(name, "--state.reward") == 0) {
-        o->has_reward = strcmp(value, "-1") != 0;
-        return !o->has_reward || parse_number(value, &o->reward);
-    }
-    return strcmp(name, "--verbosity") == 0 && parse_number(value, &n);
-}
-
-static bool parse_options(struct t8n_options *o, int argc, char **argv)
-{
-    *o = (struct t8n_options){
-        .alloc = "alloc.json",
-        .env = "env.json",
-        .txs = "txs.json",
-        .basedir = "",
-        .out_alloc = "alloc.json",
-        .out_result = "result.json",
-        .out_body = "",
-        .fork = "GrayGlacier",
-        .chain_id = 1,
-        .has_reward = true,
-    };
-    for (int i = 1; i < argc; i++) {
-        char name[64];
-        const char *equals = strchr(argv[i], '=');
-        size_t len = equals == NULL ? strlen(argv[i]) : (size_t)(equals - argv[i]);
-        mt_fmt(name, sizeof name, "%.*s", (int)MT_MIN(len, sizeof name), argv[i]);
-        const char *value = equals != NULL ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
-        if (value == NULL || !take_option(o, name, value)) {
-            fprintf(stderr, "metis-evm t8n: %s: no such option, or not its value\n",
-                    name);
-            return false;
-        }
-    }
-    return true;
 }
 
 /* ================= inputs ================= */
@@ -136,10 +60,14 @@ static int read_part(struct t8n *t, const struct inputs *in, const char *path,
     return T8N_OK;
 }
 
+/* Without one the state is empty. */
 static int read_alloc(struct t8n *t, const json_t *alloc)
 {
     struct mt_diag diag = {0};
-    mt_err err = mem_state_parse(alloc, &t->arena, &t->pre, &diag);
+    json_t *none = json_object();
+    mt_err err = mem_state_parse(alloc == NULL || json_is_null(alloc) ? none : alloc,
+                                 &t->arena, &t->pre, &diag);
+    json_free(none);
     if (err != MT_OK)
         return t8n_fail(t, T8N_JSON, "alloc: %s", log_err_text(err, &diag));
     return T8N_OK;
@@ -220,27 +148,12 @@ static void drop_inputs(struct inputs *in)
 
 /* ================= the whole ================= */
 
-/* Names that geth has besides those of the suites. */
-static bool find_spec(struct t8n *t)
-{
-    static const char *const ALIASES[][2] = {
-        {"Petersburg", "ConstantinopleFix"},
-        {"TangerineWhistle", "EIP150"},
-        {"SpuriousDragon", "EIP158"},
-    };
-    const char *name = t->opt.fork;
-    for (size_t i = 0; i < MT_ARRAY_LEN(ALIASES); i++)
-        if (strcmp(name, ALIASES[i][0]) == 0)
-            name = ALIASES[i][1];
-    return fx_network(name, t->opt.chain_id, &t->spec);
-}
-
 static int transition(struct t8n *t, struct inputs *in)
 {
     int status = read_inputs(t, in);
     if (status == T8N_OK)
         status = read_alloc(t, in->alloc);
-    if (status == T8N_OK && !find_spec(t))
+    if (status == T8N_OK && !t8n_network(t->opt.fork, t->opt.chain_id, &t->spec))
         status = t8n_fail(t, T8N_CONFIG,
                           "failed constructing chain configuration: unsupported fork "
                           "\"%s\"",
@@ -249,6 +162,11 @@ static int transition(struct t8n *t, struct inputs *in)
         status = t8n_read_env(t, in->env);
     if (status == T8N_OK)
         status = read_txs(t, in);
+    if (status == T8N_OK && t->opt.tracer[0] != 0)
+        status = t8n_fail(t, T8N_CONFIG,
+                          "failed instantiating tracer: there is no tracer \"%s\" here, "
+                          "only --trace",
+                          t->opt.tracer);
     if (status == T8N_OK)
         status = t8n_run(t);
     return status == T8N_OK ? t8n_write(t) : status;
@@ -258,14 +176,16 @@ int evm_t8n_main(int argc, char **argv)
 {
     struct t8n t = {.tx_num = 0};
     struct inputs in = {NULL, NULL, NULL, NULL};
-    if (!parse_options(&t.opt, argc, argv))
-        return T8N_USAGE;
+    int asked = t8n_options_parse(&t.opt, argc, argv);
+    if (asked >= 0)
+        return asked;
     arena_init(&t.arena, MEMORY_MAX);
     arena_init(&t.scratch, MEMORY_MAX);
     int status = transition(&t, &in);
     if (status != T8N_OK)
         fprintf(stderr, "ERROR(%d): %s\n", status, t.diag.text);
     drop_inputs(&in);
+    t8n_trace_free(t.trace);
     arena_fini(&t.arena);
     arena_fini(&t.scratch);
     return status;

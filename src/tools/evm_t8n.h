@@ -28,6 +28,8 @@ struct t8n_options {
     uint64_t chain_id;
     bool has_reward; /* false: --state.reward -1 */
     u256 reward;
+    bool trace, trace_memory, trace_no_stack, trace_return_data, trace_frames;
+    const char *tracer; /* --trace.tracer; "" for the lines of EIP-3155 */
 };
 
 struct t8n_hash {
@@ -44,6 +46,8 @@ struct t8n_ommer {
 struct t8n_env {
     struct header header;
     bool has_base_fee; /* the fork's, or given for an older one */
+    bool has_blob_fee; /* excess blob gas is given, or what it is computed from */
+    bool has_withdrawals;
     struct t8n_hash *hashes;
     size_t hash_num;
     struct t8n_ommer *ommers;
@@ -72,6 +76,8 @@ struct t8n_result {
     size_t rejected_num;
 };
 
+struct t8n_trace;
+
 struct t8n {
     struct t8n_options opt;
     struct arena arena, scratch;
@@ -85,12 +91,18 @@ struct t8n {
     struct mt_diag diag; /* the reason of a status that is not T8N_OK */
     bool hash_missing;   /* and the number that was asked for */
     uint64_t hash_wanted;
+    struct t8n_trace *trace; /* NULL: none is wanted */
 };
 
 /* Sets the reason and returns status. */
 __attribute__((format(printf, 3, 4))) int t8n_fail(struct t8n *t, int status,
                                                    const char *fmt, ...);
 
+/* evm_t8n_opt.c: the command line, which is borrowed. -1: go on; else the exit status,
+ * everything that is to be said is said. */
+int t8n_options_parse(struct t8n_options *o, int argc, char **argv);
+/* False for a name that --state.fork does not know. */
+bool t8n_network(const char *name, uint64_t chain_id, struct chain_spec *out);
 /* evm_t8n_env.c: env into t->env, with spec, and t->rules from it. */
 int t8n_read_env(struct t8n *t, const json_t *env);
 /* evm_t8n_tx.c: transactions as a JSON list, or as an RLP list. */
@@ -98,7 +110,23 @@ int t8n_read_txs(struct t8n *t, const json_t *list);
 int t8n_read_txs_rlp(struct t8n *t, slice rlp);
 /* evm_t8n_run.c: the block; t->result. */
 int t8n_run(struct t8n *t);
-/* evm_t8n_out.c: the three outputs, where the options want them. */
+/* evm_t8n_reject.c: lists transaction i as rejected, in geth's words: by why, or for what
+ * the rules or the executor found. */
+mt_err t8n_reject(struct t8n *t, size_t i, const char *why);
+mt_err t8n_reject_invalid(struct t8n *t, struct block_exec *be, size_t i,
+                          enum tx_error error);
+/* *ok false: transaction i has more blobs than the block has room for; it is rejected. */
+mt_err t8n_check_blobs(struct t8n *t, struct block_exec *be, size_t i, bool *ok);
+/* evm_t8n_trace.c: one file a transaction. The hooks do something only between a begin
+ * and its end. NULL: out of memory. */
+struct t8n_trace *t8n_trace_new(struct t8n *t);
+void t8n_trace_free(struct t8n_trace *tr);
+const struct vm_tracer *t8n_trace_hooks(struct t8n_trace *tr);
+int t8n_trace_begin(struct t8n_trace *tr, const struct block_exec *be, const hash32 *tx);
+int t8n_trace_end(struct t8n_trace *tr);
+/* evm_t8n_out.c: the path of a file in the base folder, which is made; and the three
+ * outputs, where the options want them. */
+int t8n_path(struct t8n *t, const char *place, char *out, size_t size);
 int t8n_write(struct t8n *t);
 
 #endif

@@ -80,6 +80,7 @@ static bool read_withdrawals(struct t8n *t, const json_t *list)
             !fx_u64(each, "amount", &w[i].amount_gwei))
             return false;
     }
+    t->env.has_withdrawals = json_is_array(list);
     t->env.withdrawals = w;
     t->env.withdrawal_num = n;
     return true;
@@ -160,6 +161,9 @@ static int set_difficulty(struct t8n *t, const json_t *env, const struct parent 
 
 static int set_blobs(struct t8n *t, const json_t *env, const struct parent *p)
 {
+    t->env.has_blob_fee =
+        has(env, "currentExcessBlobGas") ||
+        (has(env, "parentExcessBlobGas") && has(env, "parentBlobGasUsed"));
     if (t->rules.fork < FORK_CANCUN)
         return T8N_OK;
     if (!has(env, "parentBeaconBlockRoot"))
@@ -195,18 +199,18 @@ int t8n_read_env(struct t8n *t, const json_t *env)
 {
     struct header *h = &t->env.header;
     struct parent parent;
-    const json_t *withdrawals = json_object_get(env, "withdrawals");
     if (!json_is_object(env) || !read_header(env, h) ||
         !read_hashes(t, json_object_get(env, "blockHashes")) ||
         !read_ommers(t, json_object_get(env, "ommers")) ||
-        !read_withdrawals(t, withdrawals) || !read_parent(t, env, &parent))
+        !read_withdrawals(t, json_object_get(env, "withdrawals")) ||
+        !read_parent(t, env, &parent))
         return t8n_fail(t, T8N_JSON, "env: a field is missing or malformed");
     t->rules = chain_rules(&t->spec, h->number, h->timestamp, true);
     for (size_t i = 0; i < t->env.hash_num; i++)
         if (h->number > 0 && t->env.hashes[i].number == h->number - 1)
             h->parent_hash = t->env.hashes[i].hash;
     int status = set_base_fee(t, env, &parent);
-    if (status == T8N_OK && t->rules.fork >= FORK_SHANGHAI && !json_is_array(withdrawals))
+    if (status == T8N_OK && t->rules.fork >= FORK_SHANGHAI && !t->env.has_withdrawals)
         status = t8n_fail(t, T8N_CONFIG,
                           "Shanghai config but missing 'withdrawals' in env section");
     if (status == T8N_OK)

@@ -131,9 +131,9 @@ static void put_newer(struct t8n *t, struct json_out *j)
     enum fork f = t->rules.fork;
     if (t->env.has_base_fee)
         json_kv_hex_u256(j, "currentBaseFee", t->env.header.base_fee);
-    if (f >= FORK_SHANGHAI)
+    if (t->env.has_withdrawals)
         json_kv_hash(j, "withdrawalsRoot", &r->withdrawals_root);
-    if (f >= FORK_CANCUN) {
+    if (f >= FORK_CANCUN && t->env.has_blob_fee) {
         json_kv_hex_u64(j, "currentExcessBlobGas", t->env.header.excess_blob_gas);
         json_kv_hex_u64(j, "blobGasUsed", r->out.blob_gas_used);
     }
@@ -208,18 +208,40 @@ static int write_text(struct t8n *t, FILE *out, const struct buf *text, const ch
     return bad ? t8n_fail(t, T8N_IO, "failed writing %s", name) : T8N_OK;
 }
 
+/* The folder and those above it. */
+static void make_folders(const char *path)
+{
+    char part[4096];
+    size_t len = strlen(path);
+    for (size_t i = 1; i <= len && i < sizeof part; i++) {
+        if (path[i] != '/' && path[i] != 0)
+            continue;
+        mt_fmt(part, sizeof part, "%.*s", (int)i, path);
+        mkdir(part, 0755); /* what is missing shows at the first file */
+    }
+}
+
+int t8n_path(struct t8n *t, const char *place, char *out, size_t size)
+{
+    const char *base = t->opt.basedir;
+    if (base[0] != 0)
+        make_folders(base);
+    size_t len = mt_fmt(out, size, "%s%s%s", base, base[0] != 0 ? "/" : "", place);
+    if (len + 1 >= size)
+        return t8n_fail(t, T8N_IO, "failed writing output: name too long");
+    return T8N_OK;
+}
+
 static int write_file(struct t8n *t, const char *place, const struct buf *text)
 {
     char path[4096];
-    const char *base = t->opt.basedir;
-    size_t len =
-        mt_fmt(path, sizeof path, "%s%s%s", base, base[0] != 0 ? "/" : "", place);
-    if (len + 1 >= sizeof path)
-        return t8n_fail(t, T8N_IO, "failed writing output: name too long");
+    int status = t8n_path(t, place, path, sizeof path);
+    if (status != T8N_OK)
+        return status;
     FILE *out = fopen(path, "wb");
     if (out == NULL)
         return t8n_fail(t, T8N_IO, "failed writing output: %s", path);
-    int status = write_text(t, out, text, path);
+    status = write_text(t, out, text, path);
     if (fclose(out) != 0 && status == T8N_OK)
         status = t8n_fail(t, T8N_IO, "failed writing %s", path);
     return status;
@@ -250,23 +272,10 @@ static int write_stream(struct t8n *t, const char *place, FILE *out)
     return status;
 }
 
-/* The folder and those above it. */
-static void make_folders(const char *path)
-{
-    char part[4096];
-    size_t len = strlen(path);
-    for (size_t i = 1; i <= len && i < sizeof part; i++) {
-        if (path[i] != '/' && path[i] != 0)
-            continue;
-        mt_fmt(part, sizeof part, "%.*s", (int)i, path);
-        mkdir(part, 0755); /* what is missing shows at the first file */
-    }
-}
-
 int t8n_write(struct t8n *t)
 {
     if (t->opt.basedir[0] != 0)
-        make_folders(t->opt.basedir);
+        make_folders(t->opt.basedir); /* also when no file goes there */
     for (size_t i = 0; i < MT_ARRAY_LEN(OUTPUTS); i++) {
         const char *place = place_of(t, i);
         if (place[0] == 0 || strcmp(place, "stdout") == 0 || strcmp(place, "stderr") == 0)

@@ -20,8 +20,8 @@ static mt_err find_hash(void *ctx, uint64_t number, hash32 *out)
 
 /* ================= rewards ================= */
 
-/* Adds to one account; with nothing to add it still comes to be, where forks keep empty
- * accounts (before EIP-161). */
+/* Adds to one account. Also with nothing to add: before EIP-161 it then comes to be, from
+ * there on it goes when it is empty. */
 static mt_err add_balance(struct t8n *t, const address *addr, u256 amount)
 {
     struct mem_state *s = &t->result.post, next;
@@ -29,24 +29,30 @@ static mt_err add_balance(struct t8n *t, const address *addr, u256 amount)
     struct account a;
     bool exists;
     MT_TRY(reader.account(reader.ctx, addr, &a, &exists));
-    if (!exists && u256_is_zero(amount) && t->rules.fork >= FORK_SPURIOUS)
-        return MT_OK;
     struct account_change change = {
         .addr = *addr,
         .nonce = a.nonce,
         .balance = u256_add(a.balance, amount),
         .code_hash = a.code_hash,
     };
+    bool empty = change.nonce == 0 && u256_is_zero(change.balance) &&
+                 hash32_eq(&change.code_hash, &KECCAK_EMPTY);
+    if (empty && t->rules.fork >= FORK_SPURIOUS) {
+        if (!exists)
+            return MT_OK;
+        change.flags = CHANGE_DELETED;
+    }
     struct state_delta delta = {&change, 1};
     MT_TRY(mem_state_next(s, &delta, &t->arena, &next));
     *s = next;
     return MT_OK;
 }
 
+/* Under every rule, the merge's too: who fills tests says whether there is a reward. */
 static mt_err give_rewards(struct t8n *t)
 {
     u256 reward = t->opt.reward, own = reward;
-    if (!t->opt.has_reward || t->rules.fork >= FORK_PARIS)
+    if (!t->opt.has_reward)
         return MT_OK;
     for (size_t i = 0; i < t->env.ommer_num; i++) {
         const struct t8n_ommer *o = &t->env.ommers[i];
@@ -57,68 +63,60 @@ static mt_err give_rewards(struct t8n *t)
     return add_balance(t, &t->env.header.coinbase, own);
 }
 
+/* Before Shanghai the executor knows of none; geth gives them whenever env has some. */
+static mt_err give_withdrawals(struct t8n *t)
+{
+    for (size_t i = 0; t->rules.fork < FORK_SHANGHAI && i < t->env.withdrawal_num; i++) {
+        const struct withdrawal *w = &t->env.withdrawals[i];
+        u256 amount = u256_mul(u256_from(w->amount_gwei), u256_from(1000000000));
+        MT_TRY(add_balance(t, &w->addr, amount));
+    }
+    return MT_OK;
+}
+
 /* ================= transactions ================= */
 
-static mt_err reject(struct t8n *t, size_t i, const char *why)
+/* What geth looks at before it begins with a transaction; false when it is rejected for
+ * that. One that gets further has a trace, if only an empty one. */
+static mt_err admit(struct t8n *t, struct block_exec *be, size_t i, bool *ok)
 {
-    struct t8n_rejected *r = &t->result.rejected[t->result.rejected_num++];
-    r->index = i;
-    r->error = arena_copy(&t->arena, why, strlen(why) + 1);
-    return r->error == NULL ? MT_ELIMIT : MT_OK;
-}
-
-/* With the checksum of EIP-55. */
-static hex_text checksummed(const address *addr)
-{
-    hex_text text = address_text(addr);
-    hash32 h = keccak256(text.s + 2, 40);
-    for (size_t i = 0; i < 40; i++) {
-        unsigned nibble = i % 2 == 0 ? h.b[i / 2] >> 4 : h.b[i / 2] & 15u;
-        char c = text.s[2 + i];
-        if (c >= 'a' && nibble >= 8)
-            text.s[2 + i] = (char)(c - 'a' + 'A');
-    }
-    return text;
-}
-
-/* The reason in geth's words, with the numbers it adds to a wrong nonce. */
-static mt_err reject_invalid(struct t8n *t, struct block_exec *be, size_t i,
-                             enum tx_error error, const struct mt_diag *diag)
-{
-    char text[MT_DIAG_TEXT_MAX + 128];
-    const struct tx *tx = &t->txs[i].tx;
-    const struct vm_reader *r = block_exec_reader(be);
-    struct account a;
-    bool exists;
-    if (error == TX_BLOCK_GAS)
-        return reject(t, i, "gas limit reached");
-    if (error != TX_NONCE_TOO_LOW && error != TX_NONCE_TOO_HIGH)
-        return reject(t, i, diag->text);
-    MT_TRY(r->account(r->ctx, &tx->from, &a, &exists));
-    mt_fmt(text, sizeof text, "%s: address %s, tx: %llu state: %llu", diag->text,
-           checksummed(&tx->from).s, (unsigned long long)tx->nonce,
-           (unsigned long long)a.nonce);
-    return reject(t, i, text);
+    struct t8n_tx *each = &t->txs[i];
+    struct mt_diag diag = {0};
+    bool low_s = t->rules.fork >= FORK_HOMESTEAD;
+    *ok = false;
+    if (each->refused != NULL)
+        return t8n_reject(t, i, each->refused);
+    if (each->tx.type == TX_BLOB && !t->env.has_blob_fee)
+        return t8n_reject(t, i, "blob tx used but field env.ExcessBlobGas missing");
+    enum tx_error error = tx_check_static(&each->tx, &t->rules);
+    if (error == TX_TYPE_UNSUPPORTED || error == TX_SIGNATURE || error == TX_CHAIN_ID)
+        return t8n_reject_invalid(t, be, i, error);
+    if (tx_recover(&each->tx, low_s, crypto_native(), &diag) != MT_OK)
+        return t8n_reject(t, i, diag.text);
+    return t8n_check_blobs(t, be, i, ok);
 }
 
 static mt_err run_tx(struct t8n *t, struct block_exec *be, size_t i, size_t *included)
 {
-    struct t8n_tx *each = &t->txs[i];
+    struct tx *tx = &t->txs[i].tx;
     struct mt_diag diag = {0};
     struct tx_outcome o;
-    bool low_s = t->rules.fork >= FORK_HOMESTEAD;
-    if (each->refused != NULL)
-        return reject(t, i, each->refused);
-    if (tx_recover(&each->tx, low_s, crypto_native(), &diag) != MT_OK)
-        return reject(t, i, diag.text);
-    mt_err err = block_exec_tx(be, &each->tx, 0, &o, &diag);
+    bool ok;
+    MT_TRY(admit(t, be, i, &ok));
+    if (!ok)
+        return MT_OK;
+    if (t8n_trace_begin(t->trace, be, &tx->hash) != T8N_OK)
+        return MT_EIO;
+    mt_err err = block_exec_tx(be, tx, 0, &o, &diag);
+    if (t8n_trace_end(t->trace) != T8N_OK)
+        return MT_EIO;
     if (err == MT_EINVALID_TX)
-        return reject_invalid(t, be, i, o.error, &diag);
+        return t8n_reject_invalid(t, be, i, o.error);
     if (err != MT_OK) {
         t->diag = diag;
         return err;
     }
-    t->result.included[(*included)++] = &each->tx;
+    t->result.included[(*included)++] = tx;
     return MT_OK;
 }
 
@@ -174,12 +172,15 @@ static mt_err finish(struct t8n *t)
 {
     MT_TRY(mem_state_next(&t->pre, &t->result.out.delta, &t->arena, &t->result.post));
     MT_TRY(give_rewards(t));
+    MT_TRY(give_withdrawals(t));
     MT_TRY(list_roots(t));
     return mem_state_root(&t->result.post, &t->arena, &t->result.state_root);
 }
 
 int t8n_run(struct t8n *t)
 {
+    if (t->opt.trace && (t->trace = t8n_trace_new(t)) == NULL)
+        return t8n_fail(t, T8N_EVM, "out of memory");
     t->pre.block_hash = find_hash;
     t->pre.block_hash_ctx = t;
     t->spec.metis = t->rules.fork < FORK_PARIS;
@@ -190,6 +191,7 @@ int t8n_run(struct t8n *t)
         .header = &t->env.header,
         .reader = &reader,
         .crypto = crypto_native(),
+        .tracer = t8n_trace_hooks(t->trace),
         .arena = &t->arena,
         .scratch = &t->scratch,
         .root = t->rules.fork < FORK_BYZANTIUM ? mem_root_after : NULL,
@@ -202,6 +204,8 @@ int t8n_run(struct t8n *t)
     if (be == NULL || r->included == NULL || r->rejected == NULL)
         return t8n_fail(t, T8N_EVM, "out of memory");
     mt_err err = run_block(t, be);
+    if (err == MT_EIO)
+        return T8N_IO;
     if (t->hash_missing)
         return t8n_fail(t, T8N_BLOCKHASH,
                         "getHash(%llu) invoked, blockhash for that block not provided",

@@ -40,8 +40,7 @@ static bool read_auths(const json_t *list, struct arena *arena, struct tx *tx)
         uint64_t parity;
         if (!fx_u256(each, "chainId", &a[i].chain_id) ||
             !fx_address(each, "address", &a[i].addr) ||
-            !fx_u64(each, "nonce", &a[i].nonce) ||
-            !fx_u64(each, has(each, "yParity") ? "yParity" : "v", &parity) ||
+            !fx_u64(each, "nonce", &a[i].nonce) || !fx_u64(each, "yParity", &parity) ||
             !fx_u256(each, "r", &a[i].r) || !fx_u256(each, "s", &a[i].s) || parity > 255)
             return false;
         a[i].y_parity = (uint8_t)parity;
@@ -67,13 +66,26 @@ static bool read_to(const json_t *doc, struct tx *tx)
 {
     const char *to = fx_str(doc, "to");
     tx->has_to = to != NULL && to[0] != 0 && strcmp(to, "0x") != 0;
+    if (!tx->has_to && tx->type >= TX_BLOB)
+        return false;
     return !tx->has_to || fx_address(doc, "to", &tx->to);
+}
+
+/* What makes no transaction of its type when it is not there. */
+static bool has_required(const json_t *doc, enum tx_type type)
+{
+    if (type == TX_BLOB)
+        return has(doc, "to") && has(doc, "maxFeePerBlobGas") &&
+               has(doc, "blobVersionedHashes");
+    return type != TX_SET_CODE || (has(doc, "to") && has(doc, "authorizationList"));
 }
 
 static bool read_fields(const json_t *doc, struct arena *arena, struct tx *tx)
 {
     uint64_t type = 0;
     if ((has(doc, "type") && !fx_u64(doc, "type", &type)) || type > TX_SET_CODE)
+        return false;
+    if (!has_required(doc, (enum tx_type)type))
         return false;
     *tx = (struct tx){.type = (enum tx_type)type, .has_chain_id = type != TX_LEGACY};
     const char *data = has(doc, "input") ? "input" : "data";
@@ -91,8 +103,8 @@ static bool read_fields(const json_t *doc, struct arena *arena, struct tx *tx)
            get_u256(doc, "s", &tx->s);
 }
 
-/* With a key and no signature yet: signs for the network (EIP-155 where it holds and the
- * transaction is not told to do without). */
+/* With a key and no signature yet: signs for the network, with EIP-155 unless the
+ * transaction is told to do without; a fork before it then refuses it. */
 static bool sign(struct t8n *t, const json_t *doc, struct tx *tx)
 {
     hash32 key;
@@ -102,7 +114,7 @@ static bool sign(struct t8n *t, const json_t *doc, struct tx *tx)
         !u256_is_zero(tx->s))
         return true;
     if (tx->type == TX_LEGACY)
-        tx->has_chain_id = t->rules.fork >= FORK_SPURIOUS && !json_is_false(protect);
+        tx->has_chain_id = !json_is_false(protect);
     if (tx->type == TX_LEGACY || tx->chain_id == 0)
         tx->chain_id = t->spec.chain_id;
     if (tx->chain_id != t->spec.chain_id || !fx_hash(doc, "secretKey", &key))

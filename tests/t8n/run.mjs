@@ -1,11 +1,13 @@
 // metis-evm t8n against public fixtures: blocks of the chain archive and state tests are
 // turned into alloc, env and txs; roots, gas and the state after must be the fixture's.
-// Then the exit statuses. `node run.mjs --bin build/metis-evm [--every N] FOLDER...`
+// Before that the command line, exit statuses, and small blocks with go-ethereum's answers
+// (geth.mjs). `node run.mjs --bin build/metis-evm [--every N] FOLDER...`
 // (N: each N-th file only). Last line: `N passed, N failed`.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { compareWithGeth } from "./geth.mjs";
 
 const args = process.argv.slice(2);
 const take = (name, none) => {
@@ -226,15 +228,17 @@ function runFile(path, count) {
 }
 
 // ---- statuses ----
+const ALLOC = { "0xa94f5374fce5edbc8e2a8697c15331677e6ebf0b": { balance: "0xde0b6b3a7640000" } };
+const ENV = { currentCoinbase: "0x2adc25665018aa1fe0e6bc666dac8fc2697ff9ba", currentGasLimit: "0x989680",
+    currentNumber: "5", currentTimestamp: "1000", currentRandom: "0x0", currentBaseFee: "0x7",
+    withdrawals: [] };
+const KEY = "0x45a915e4d060149eb4365960e6a7a45f334393093061116b197e3240065ff2d8";
+const CALL = { nonce: "0x0", gas: "0x186a0", gasPrice: "0x7", value: "0x0", input: "0x", v: "0x0", r: "0x0",
+    s: "0x0", to: "0x00000000000000000000000000000000000000aa", secretKey: KEY };
+
 function runStatuses() {
-    const alloc = { "0xa94f5374fce5edbc8e2a8697c15331677e6ebf0b": { balance: "0xde0b6b3a7640000" } };
-    const env = { currentCoinbase: "0x2adc25665018aa1fe0e6bc666dac8fc2697ff9ba", currentGasLimit: "0x989680",
-        currentNumber: "5", currentTimestamp: "1000", currentRandom: "0x0", currentBaseFee: "0x7",
-        withdrawals: [] };
+    const alloc = ALLOC, env = ENV, call = CALL;
     const asksHash = { ...alloc, "0x00000000000000000000000000000000000000aa": { balance: "0x0", code: "0x600440600055" } };
-    const key = "0x45a915e4d060149eb4365960e6a7a45f334393093061116b197e3240065ff2d8";
-    const call = { nonce: "0x0", gas: "0x186a0", gasPrice: "0x7", value: "0x0", input: "0x", v: "0x0", r: "0x0",
-        s: "0x0", to: "0x00000000000000000000000000000000000000aa", secretKey: key };
     const cases = [
         ["a block without transactions", { alloc, env, txs: [] }, "Shanghai", 0],
         ["a hash that was not given", { alloc: asksHash, env, txs: [call] }, "Shanghai", 4],
@@ -279,8 +283,48 @@ function runStatuses() {
     }
 }
 
+// ---- the command line, as fillers of tests use it ----
+function runCommandLine() {
+    const run = (...line) => spawnSync(bin, line, { input: '{"env":{},"txs":[]}' });
+    for (const flag of ["-v", "--version"]) {
+        const said = run(flag);
+        report(`version by ${flag}`, said.status === 0 && /^evm version \d+\.\d+\.\d+-metisd-/.test(said.stdout)
+            ? "" : `status ${said.status}: ${said.stdout}`);
+    }
+    for (const line of [["t8n", "--help"], ["t8n", "-h"], ["transition", "-help"], ["--verbosity", "3", "t8n", "--help"],
+        ["-verbosity=3", "t8n", "--verbosity", "1", "--help"]]) {
+        const said = run(...line);
+        const missing = ["--state.fork", "--trace.memory", "Frontier", "Cancun", "Prague", "Osaka"]
+            .filter((word) => !said.stdout.includes(word));
+        report(line.join(" "), said.status === 0 && missing.length === 0 ? "" : `status ${said.status}, without ${missing}`);
+    }
+    const files = ["--input.alloc=stdin", "-input.env", "stdin", "-input.txs=stdin"];
+    for (const [line, want, says] of [
+        [["--no.such"], 1, "no.such"], [["--trace=maybe"], 1, "--trace=maybe"], [["--state.fork"], 1, "state.fork"],
+        [["stray"], 1, "stray"], [["--state.reward", "many"], 1, "reward"],
+        [[...files, "-state.fork=Tomorrow"], 3, "unsupported fork \"Tomorrow\""]]) {
+        const said = run("t8n", ...line);
+        report(`t8n ${line.join(" ")}`, said.status === want && said.stderr.includes(says) ? ""
+            : `status ${said.status}: ${said.stderr}`);
+    }
+}
+
+// A tracer with a name is refused; where no file can be made, a trace is not forgone silently.
+function runTraceErrors() {
+    const input = { alloc: ALLOC, env: ENV, txs: [CALL] };
+    for (const [name, options, want, says] of [
+        ["a named tracer", ["--trace.tracer", "callTracer", "--trace.jsonconfig", "{}"], 3, "callTracer"],
+        ["a folder that cannot be", ["--trace", "--output.basedir", "/dev/null/x"], 11, "trace-0-0x"]]) {
+        const out = t8n(input, "Shanghai", options);
+        report(name, out.status === want && out.stderr.includes(says) ? "" : `status ${out.status}: ${out.stderr}`);
+    }
+}
+
 try {
+    runCommandLine();
     runStatuses();
+    runTraceErrors();
+    compareWithGeth(bin, report);
     const count = { n: 0 };
     for (const folder of args) {
         let i = 0;
