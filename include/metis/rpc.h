@@ -72,6 +72,7 @@ struct rpc_options {
         *apis; /* namespaces that are open: "eth", "net", …; as in the table */
     size_t api_num;
     size_t body_max;      /* bytes of one request */
+    size_t message_max;   /* the same over WebSocket and the unix socket */
     unsigned batch_max;   /* calls of one batch */
     size_t reply_max;     /* bytes of one reply in one piece, and of a batch */
     size_t stream_max;    /* bytes of one that leaves in parts, while it is made; 0: none

@@ -682,7 +682,8 @@ void rpc_request(struct rpc *r, struct request *q, slice body)
     r->tree_bytes += q->tree_bytes = weight;
     if (body.len < WEIGH_MIN && run_scanned(q, body))
         return;
-    mt_err err = json_parse(body, r->opt.body_max, DEPTH_MAX, &q->doc, &diag);
+    size_t max = q->websocket ? r->opt.message_max : r->opt.body_max;
+    mt_err err = json_parse(body, max, DEPTH_MAX, &q->doc, &diag);
     if (err != MT_OK) {
         q->doc = NULL;
         char text[MT_DIAG_TEXT_MAX + 32];

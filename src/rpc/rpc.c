@@ -49,9 +49,9 @@ const struct method *rpc_find(const struct rpc *r, const char *name, bool truste
 
 void rpc_options_default(struct rpc_options *opt)
 {
-    static const char *const apis[] = {"eth",    "net",    "web3",   "debug",
-                                       "txpool", "rpc",    "metis",  "trace",
-                                       "ots",    "erigon", "rollup", "mvm"};
+    static const char *const apis[] = {"eth",    "net",   "web3",    "debug", "txpool",
+                                       "rpc",    "metis", "trace",   "ots",   "erigon",
+                                       "rollup", "mvm",   "personal"};
     *opt = (struct rpc_options){
         .client_version = "metisd",
         .version = "0",
@@ -59,6 +59,7 @@ void rpc_options_default(struct rpc_options *opt)
         .apis = apis,
         .api_num = MT_ARRAY_LEN(apis),
         .body_max = 5u * 1024u * 1024u,
+        .message_max = 32u * 1024u * 1024u,
         .batch_max = 1000,
         .reply_max = 25u * 1024u * 1024u,
         .stream_max = (size_t)1 << 30,

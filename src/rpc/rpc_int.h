@@ -305,6 +305,9 @@ bool val_block(struct call *c, size_t i, const json_t *v, struct block_arg *out)
 /* The block itself, held; *out NULL when there is none. Pending gives the head. */
 bool block_find(struct call *c, const struct block_arg *b, struct chain_block **out);
 
+/* A mined transaction's block, held, or NULL. False after an error was written. */
+bool find_tx(struct call *c, const hash32 *hash, struct chain_block **b, uint32_t *idx);
+
 /* The state after a block (of pending: of the head). CALL_DONE with *out set;
  * CALL_TO_READER: return that; CALL_DONE with c->failed: return that. */
 enum call_status call_state(struct call *c, const struct block_arg *b,

@@ -109,15 +109,11 @@ enum call_status m_accounts(struct call *c)
     return CALL_DONE;
 }
 
-enum call_status m_sign(struct call *c)
+static enum call_status sign_message(struct call *c, const address *addr, slice data)
 {
-    address addr;
-    slice data;
     char prefix[64];
     sig s;
-    if (!args_num(c, 2, 2) || !arg_address(c, 0, &addr) || !arg_data(c, 1, &data))
-        return CALL_DONE;
-    const struct rpc_account *account = send_account(c->rpc, &addr);
+    const struct rpc_account *account = send_account(c->rpc, addr);
     if (account == NULL)
         return call_fail(c, RPC_SERVER, "unknown account");
     size_t n = mt_fmt(prefix, sizeof(prefix),
@@ -138,6 +134,25 @@ enum call_status m_sign(struct call *c)
     out[64] = (uint8_t)(27 + s.y_parity);
     json_hex(&c->out, out, sizeof(out));
     return CALL_DONE;
+}
+
+enum call_status m_sign(struct call *c)
+{
+    address addr;
+    slice data;
+    if (!args_num(c, 2, 2) || !arg_address(c, 0, &addr) || !arg_data(c, 1, &data))
+        return CALL_DONE;
+    return sign_message(c, &addr, data);
+}
+
+/* The account is unlocked, so a password is not looked at. */
+enum call_status m_personal_sign(struct call *c)
+{
+    address addr;
+    slice data;
+    if (!args_num(c, 2, 3) || !arg_data(c, 0, &data) || !arg_address(c, 1, &addr))
+        return CALL_DONE;
+    return sign_message(c, &addr, data);
 }
 
 /* Fees that were left open: twice the base fee and the usual tip. */

@@ -234,6 +234,8 @@ await check('dropTransaction, removePoolTransactions, dropAllTransactions', asyn
     const hash = await send(first)
     assert.equal(await pending(), 1)
     assert.equal(await rpc(url, 'anvil_dropTransaction', [hash]), hash)
+    if (url === ours)
+      assert.deepEqual(await ask('metis_poolWhy', hash), { hash, reason: 'dropped by hand' })
     assert.equal(await pending(), 0)
     await send(first)
     await send(first + 1)
@@ -253,6 +255,8 @@ await check('mine_detailed gives the block with its transactions', async () => {
   const [block] = await ask('anvil_mine_detailed')
   await ask('evm_setAutomine', true)
   assert.equal(block.transactions[0].hash, hash)
+  assert.deepEqual(await ask('metis_poolWhy', hash),
+    { hash, reason: `included in block ${Number(block.number)}` })
 })
 await check('rollback: blocks, state and nonces go', async () => {
   for (const url of [ours, theirs]) {

@@ -8,6 +8,8 @@ import { A, difference, FROM, send, startBoth, TXS } from './peers.mjs'
 
 const require = createRequire(new URL('../clients/package.json', import.meta.url))
 const { createWalletClient, fromRlp, http, keccak256, parseTransaction } = require('viem')
+const { JsonRpcProvider } = require('ethers')
+const { WebSocket } = require('ws')
 const { mnemonicToAccount } = require('viem/accounts')
 
 const opt = options({ bin: 'build/metisd' })
@@ -134,6 +136,20 @@ await count.check('typed data against viem', async () => {
   same(want, await rpc(ours, 'eth_signTypedData_v4', [me.address, JSON.stringify(DATA)]))
   const only = { ...DATA, primaryType: 'EIP712Domain', message: {} }
   same(await me.signTypedData(only), await rpc(ours, 'eth_signTypedData_v4', [me.address, only]))
+})
+await count.check('messages: eth_sign, personal_sign and ethers\' signer against viem', async () => {
+  const message = 'Ünï, 0x00 and so on'
+  const data = '0x' + Buffer.from(message).toString('hex')
+  const want = await me.signMessage({ message })
+  same(want, await rpc(ours, 'eth_sign', [me.address, data]))
+  same(want, await rpc(ours, 'personal_sign', [data, me.address]))
+  same(want, await rpc(ours, 'personal_sign', [data, me.address, 'password']))
+  same(want, await rpc(ours, 'personal_sign', [data, me.address, null]))
+  const signer = await new JsonRpcProvider(ours).getSigner(me.address)
+  same(want, await signer.signMessage(message))
+  same(want, await createWalletClient({ transport: http(ours) }).signMessage({ account: me.address, message }))
+  await refused('personal_sign', [data, A(5)], -32000, 'unknown account')
+  await refused('personal_sign', [me.address], -32602)
 })
 await count.check('typed data refused', async () => {
   const bad = (change) => refused('eth_signTypedData_v4', [me.address,
@@ -264,6 +280,42 @@ await count.check('proofs lead from the state root of every block', async () => 
   }
 })
 
+// ---- the block that a call sees: geth 1.16 ----
+await count.check('BLOCKHASH of blocks that are not there is 0; BLOBBASEFEE is the block\'s', async () => {
+  const head = Number(await rpc(ours, 'eth_blockNumber'))
+  const run = (code, block = {}) => rpc(ours, 'eth_call', [{ to: A(0x777) }, 'latest',
+    { [A(0x777)]: { code } }, block])
+  const blockhash = (n) => '0x61' + n.toString(16).padStart(4, '0') + '405f5260205ff3'
+  const number = hex(head + 20)
+  same('0x' + '00'.repeat(32), await run(blockhash(head + 7), { number }))
+  same((await rpc(ours, 'eth_getBlockByNumber', [hex(head - 1), false])).hash,
+    await run(blockhash(head - 1), { number }))
+  const traced = await rpc(ours, 'debug_traceCall', [{ to: A(0x777) }, 'latest',
+    { stateOverrides: { [A(0x777)]: { code: blockhash(head + 7) } }, blockOverrides: { number } }])
+  same(false, traced.failed)
+  const word = (n) => '0x' + n.toString(16).padStart(64, '0')
+  const fee = '0x4a5f5260205ff3'
+  same(word(1), await run(fee))
+  same(word(9), await run(fee, { blobBaseFee: '0x9' }))
+  same(word(1), (await rpc(ours, 'debug_traceCall', [{ to: A(0x777) }, 'latest',
+    { stateOverrides: { [A(0x777)]: { code: fee } } }])).returnValue)
+})
+
+// ---- sizes ----
+await count.check('a WebSocket message may be as large as rpc.ws-message-max; beyond it 1009', async () => {
+  const ask = (bytes) => new Promise((resolve, reject) => {
+    const socket = new WebSocket(ours.replace('http', 'ws'))
+    const params = [{ to: A(4), data: '0x' + '00'.repeat(bytes) }, 'latest']
+    socket.on('open', () => socket.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_call', params })))
+    socket.on('message', (m) => { resolve(JSON.parse(m)); socket.close() })
+    socket.on('close', (code) => resolve(code))
+    socket.on('error', reject)
+  })
+  const { result, error } = await ask(3 << 20)
+  must(result === '0x' + '00'.repeat(3 << 20), JSON.stringify(error))
+  same(1009, await ask(17 << 20))
+})
+
 // ---- ranges, prices, rules ----
 await count.check('ranges and receipts', async () => {
   const range = await rpc(ours, 'eth_getBlockRange', ['0x1', '0x5', true])
@@ -287,6 +339,13 @@ await count.check('eth_gasPrice is enough for a call on the head while the base 
   same(hex(BigInt(head.baseFeePerGas) + 1n), gasPrice)
   const [from] = await rpc(ours, 'eth_accounts')
   same('0x', await rpc(ours, 'eth_call', [{ from, to: A(0xbeef), value: '0x1', gas: '0x5208', gasPrice }, 'latest']))
+})
+await count.check('the suggested tip is one that the pool takes, though none was paid', async () => {
+  const [from] = await rpc(ours, 'eth_accounts')
+  for (let i = 0; i < 12; i++)
+    await send(ours, { to: A(0xbeef), value: '0x1', gasPrice: await rpc(ours, 'eth_baseFee') })
+  must(BigInt(await rpc(ours, 'eth_maxPriorityFeePerGas')) === 1n, 'txpool.price-limit')
+  await rpc(ours, 'eth_sendTransaction', [{ from, to: A(0xbeef) }])
 })
 await count.check('rollup and mvm', async () => {
   const hash = await send(ours, { to: A(0xbeef), value: '0x1' })
