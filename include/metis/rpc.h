@@ -164,7 +164,7 @@ const struct vm_tracer *rpc_console(void);
 /* The methods' names in order, for completion; *num of them, constant. */
 const char *const *rpc_method_names(size_t *num);
 
-/* docs/RPC.md from the table. */
-void rpc_write_docs(struct buf *out);
+/* docs/RPC.md from the table and these limits. */
+void rpc_write_docs(const struct rpc_options *limits, struct buf *out);
 
 #endif

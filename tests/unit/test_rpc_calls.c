@@ -375,18 +375,3 @@ Test(rpc_calls, namespaces)
     head_view_drop(view);
     fixture_close(&f);
 }
-
-Test(rpc_calls, documentation_is_current)
-{
-    struct buf want;
-    size_t n = 0;
-    buf_init(&want, 1u << 20);
-    rpc_write_docs(&want);
-    FILE *file = fopen(METIS_SOURCE_DIR "/docs/RPC.md", "rb");
-    cr_assert_not_null(file);
-    for (int c; (c = fgetc(file)) != EOF; n++)
-        cr_assert(n < want.len && want.ptr[n] == (uint8_t)c, "run scripts/gen.sh");
-    cr_expect_eq(n, want.len);
-    fclose(file);
-    buf_fini(&want);
-}
