@@ -231,7 +231,8 @@ void rpc_update(struct rpc *r, const struct chain_update *u)
 
 void rpc_pending(struct rpc *r, struct pool_tx *tx)
 {
-    sub_pending(r, tx);
+    if (!dev_rewinds(r))
+        sub_pending(r, tx);
 }
 
 void rpc_tick(struct rpc *r, uint64_t now_ns)

@@ -496,6 +496,9 @@ void send_raw(struct rpc *r, slice raw, pool_done_fn *done, void *ctx);
 /* The account may be used without a signature of the caller: unlocked or impersonated. */
 const struct rpc_account *send_account(const struct rpc *r, const address *addr);
 
+/* Parameter 0 of a sender's call; on a development node its first account where the
+ * caller names none. False after call_fail. */
+bool send_read(struct call *c, struct call_tx *t);
 /* Nonce and fees that the caller left open, on the loop; false after call_fail. */
 bool send_fill(struct call *c, struct call_tx *t);
 /* Signs for an account of this node and makes raw and hash; of an impersonated one the
@@ -533,6 +536,8 @@ struct ref_cache *trace_cache_new(void);
 struct dev *dev_new(struct rpc *r);
 void dev_free(struct dev *d);
 bool dev_impersonates(const struct rpc *r, const address *addr);
+/* The chain is being taken back. */
+bool dev_rewinds(const struct rpc *r);
 
 /* ---- console.c: the line that a console.log call writes; false: unknown form. ---- */
 bool console_text(slice data, char *out, size_t size);

@@ -254,21 +254,26 @@ static enum call_status add_tx(struct call *c, struct call_tx *t)
     return CALL_LATER;
 }
 
-static bool read_send(struct call *c, struct call_tx *t)
+bool send_read(struct call *c, struct call_tx *t)
 {
+    const struct rpc *r = c->rpc;
     if (!args_num(c, 1, 1) || !arg_tx(c, 0, t))
         return false;
-    if (json_object_get(arg(c, 0), "from") == NULL) {
+    const json_t *from = json_object_get(arg(c, 0), "from");
+    if (from != NULL && !json_is_null(from))
+        return true;
+    if (r->dev == NULL || r->opt.account_num == 0) {
         call_fail(c, RPC_PARAMS, "invalid argument 0: from missing");
         return false;
     }
+    t->tx.from = r->opt.accounts[0].addr; /* as anvil does */
     return true;
 }
 
 static enum call_status after_estimate(struct call *c)
 {
     struct call_tx t;
-    if (!read_send(c, &t))
+    if (!send_read(c, &t))
         return CALL_DONE;
     t.tx.gas = c->gas;
     return add_tx(c, &t);
@@ -279,7 +284,7 @@ enum call_status m_send_tx(struct call *c)
     struct call_tx t;
     struct block_arg at;
     struct chain_state *s = NULL;
-    if (!read_send(c, &t))
+    if (!send_read(c, &t))
         return CALL_DONE;
     if (!c->on_reader) {
         if (send_account(c->rpc, &t.tx.from) == NULL &&

@@ -317,6 +317,11 @@ await count.check('a WebSocket message may be as large as rpc.ws-message-max; be
 })
 
 // ---- ranges, prices, rules ----
+await count.check('a log filter whose range is empty is refused as by geth', async () => {
+  await refused('eth_newFilter', [{ fromBlock: '0x5', toBlock: '0x1' }], -32602, 'invalid block range params')
+  await rpc(ours, 'eth_newFilter', [{ fromBlock: '0x5', toBlock: '0x5' }])
+  await rpc(ours, 'eth_newFilter', [{ fromBlock: '0xffff', toBlock: 'latest' }])
+})
 await count.check('ranges and receipts', async () => {
   const range = await rpc(ours, 'eth_getBlockRange', ['0x1', '0x5', true])
   for (let n = 1; n <= 5; n++)
