@@ -46,8 +46,8 @@ enum pool_reason {
 struct pool_verdict {
     enum pool_reason reason;
     enum tx_error error;
-    char text[192];
-    hash32 hash; /* set when the transaction could be decoded */
+    char text[448]; /* the longest has four numbers of 78 digits */
+    hash32 hash;    /* set when the transaction could be decoded */
 };
 
 /* ================= a pooled transaction ================= */

@@ -446,7 +446,7 @@ slice outcome_output(const struct tx_outcome *o);
 const char *panic_text(uint64_t code);
 /* Gas that suffices; writes no result. False after an error was written. */
 bool estimate_gas(struct call *c, struct call_tx *t, struct chain_state *state,
-                  const json_t *overrides, uint64_t *out);
+                  const json_t *overrides, const json_t *block, uint64_t *out);
 
 /* Loop thread: a call under this key took so long on a reader. */
 void cheap_note(struct rpc *r, uint64_t key, uint64_t ns);

@@ -254,10 +254,27 @@ static enum call_status add_tx(struct call *c, struct call_tx *t)
     return CALL_LATER;
 }
 
+/* What is signed must not depend on which of the two a client means. */
+static bool one_input(struct call *c)
+{
+    const json_t *data = json_object_get(arg(c, 0), "data");
+    const json_t *input = json_object_get(arg(c, 0), "input");
+    slice a, b;
+    if (!json_is_string(data) || !json_is_string(input))
+        return true;
+    if (!val_data(c, 0, data, &a) || !val_data(c, 0, input, &b))
+        return false;
+    if (!slice_eq(a, b))
+        call_fail(c, RPC_SERVER,
+                  "both \"data\" and \"input\" are set and not equal. Please use "
+                  "\"input\" to pass transaction call data");
+    return !c->failed;
+}
+
 bool send_read(struct call *c, struct call_tx *t)
 {
     const struct rpc *r = c->rpc;
-    if (!args_num(c, 1, 1) || !arg_tx(c, 0, t))
+    if (!args_num(c, 1, 1) || !arg_tx(c, 0, t) || !one_input(c))
         return false;
     const json_t *from = json_object_get(arg(c, 0), "from");
     if (from != NULL && !json_is_null(from))
@@ -298,7 +315,7 @@ enum call_status m_send_tx(struct call *c)
     if (!arg_block(c, 1, true, &at))
         return CALL_DONE;
     call_state(c, &at, &s);
-    if (s != NULL && estimate_gas(c, &t, s, NULL, &c->gas))
+    if (s != NULL && estimate_gas(c, &t, s, NULL, NULL, &c->gas))
         json_nil(&c->out); /* replaced by the second stage */
     return CALL_DONE;
 }

@@ -56,7 +56,7 @@ static enum call_status fill(struct call *c, struct call_tx *t)
         return CALL_TO_READER;
     }
     call_state(c, &at, &s);
-    if (s != NULL && estimate_gas(c, t, s, NULL, &c->gas))
+    if (s != NULL && estimate_gas(c, t, s, NULL, NULL, &c->gas))
         json_nil(&c->out); /* replaced by the second stage */
     return CALL_DONE;
 }

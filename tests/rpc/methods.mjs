@@ -301,6 +301,48 @@ await count.check('BLOCKHASH of blocks that are not there is 0; BLOBBASEFEE is t
     { stateOverrides: { [A(0x777)]: { code: fee } } }])).returnValue)
 })
 
+await count.check('eth_estimateGas under block overrides', async () => {
+  // stops at block 0x500, else fails
+  const at = { [A(0x777)]: { code: '0x4361050014600957fe5b00' } }
+  const estimate = (block) => rpc(ours, 'eth_estimateGas', [{ to: A(0x777) }, 'latest', at, block])
+  same(hex(21000 + 2 + 3 + 3 + 3 + 10 + 1), await estimate({ number: '0x500' }))
+  await refused('eth_estimateGas', [{ to: A(0x777) }, 'latest', at, {}], -32000, 'invalid opcode')
+  await refused('eth_estimateGas', [{ to: A(0x777) }, 'latest', at, { number: 'x' }], -32602)
+  await refused('eth_estimateGas', [{ to: A(0x777) }, 'latest', at, 5], -32602)
+})
+await count.check('input comes before data in calls; what is sent must be clear', async () => {
+  const tx = { from: me.address, to: A(4), data: '0x01', input: '0x02' }
+  same('0x02', await rpc(ours, 'eth_call', [tx, 'latest']))
+  same(await rpc(ours, 'eth_estimateGas', [{ ...tx, data: undefined }]), await rpc(ours, 'eth_estimateGas', [tx]))
+  const [block] = await rpc(ours, 'eth_simulateV1', [{ blockStateCalls: [{ calls: [tx] }] }, 'latest'])
+  same('0x02', block.calls[0].returnData)
+  await refused('eth_call', [{ ...tx, data: '0x1' }, 'latest'], -32602)
+  for (const method of ['eth_sendTransaction', 'eth_signTransaction', 'eth_fillTransaction'])
+    await refused(method, [tx], -32000, 'both "data" and "input" are set and not equal')
+})
+await count.check('a tip above the most: by eth_call -32000, by a simulation -32602', async () => {
+  const tx = { from: me.address, to: A(4), maxFeePerGas: '0x5', maxPriorityFeePerGas: '0x6' }
+  await refused('eth_call', [tx, 'latest'], -32000)
+  await refused('eth_simulateV1', [{ blockStateCalls: [{ calls: [tx] }] }, 'latest'], -32602)
+})
+await count.check('traces as geth\'s: how a contract was made, a refund at its step', async () => {
+  const trace = (code, config) => rpc(ours, 'debug_traceCall', [{ to: A(0x777), gas: '0x55210' }, 'latest',
+    { ...config, stateOverrides: { [A(0x777)]: code } }])
+  const flat = await trace({ code: '0x5f5f5ff05f5f5f5ff500' }, { tracer: 'flatCallTracer' })
+  same([null, 'create', 'create2'], flat.map((f) => f.action.creationMethod ?? null))
+  const word = (n) => '0x' + n.toString(16).padStart(64, '0')
+  const steps = await trace({ code: '0x5f6001555f5f5500', state: { [word(1)]: word(5) } })
+  same([0, 0, 4800, 4800, 4800, 4800, 4800], steps.structLogs.map((s) => s.refund ?? 0))
+})
+await count.check('an empty body, and a refusal with the largest numbers, in full', async () => {
+  const { text } = await post(ours, '')
+  same({ code: -32700, message: 'parse error: the body is empty' }, JSON.parse(text).error)
+  const value = '0x' + 'ff'.repeat(31)
+  const e = await refused('eth_sendTransaction', [{ from: me.address, to: A(4), gas: '0x5208', value }], -32000)
+  const [balance, cost, over] = /balance (\d+), tx cost (\d+), overshot (\d+)$/.exec(e.message).slice(1).map(BigInt)
+  must(cost > BigInt(value) && cost - balance === over, e.message)
+})
+
 // ---- sizes ----
 await count.check('a WebSocket message may be as large as rpc.ws-message-max; beyond it 1009', async () => {
   const ask = (bytes) => new Promise((resolve, reject) => {
