@@ -171,7 +171,8 @@ if (!opt.fixtures) {
     done(await metisd('export', ...g, part, '11', '20'))
     assert.ok(!readFileSync(part).equals(before))
     assert.deepEqual(readdirSync(dirname(part)), ['part.rlp'])
-    assert.ok(done(await metisd('export', ...g, '/dev/stdout')).length > 1000)
+    done(await metisd('export', ...g, '/dev/null')) // is no file to be replaced
+    assert.ok(statSync('/dev/null').isCharacterDevice())
   })
   await check('chain files that are wrong: what was good is kept', async () => {
     const g = ['--network', genesis, '--datadir', fresh()]

@@ -108,7 +108,9 @@ Test(rpc_calls, parameters, .init = setup, .fini = teardown)
     CONTAINS(call(&f, "eth_subscribe", "[\"newHeads\"]"), "notifications not supported");
     CONTAINS(call(&f, "eth_getLogs", "[{\"topics\":[[],[],[],[],[]]}]"),
              "exceed max topics");
-    CONTAINS(call(&f, "eth_call", "[{\"data\":\"0x01\",\"input\":\"0x02\"}]"), "-32602");
+    CONTAINS(call(&f, "eth_call", "[{\"data\":\"0x0\",\"input\":\"0x02\"}]"), "-32602");
+    CONTAINS(call(&f, "eth_signTransaction", "[{\"data\":\"0x01\",\"input\":\"0x02\"}]"),
+             "-32000,\"message\":\"both");
     CONTAINS(call(&f, "eth_call", "[{\"gasPrice\":\"0x1\",\"maxFeePerGas\":\"0x1\"}]"),
              "both gasPrice and");
     CONTAINS(call(&f, "eth_call", "[{\"chainId\":\"0x1\"}]"), "chainId does not match");
