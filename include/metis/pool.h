@@ -32,7 +32,8 @@
     X(EVICTED, "evicted: pool full, fee below others")                                   \
     X(REPLACED, "replaced by a transaction with a higher fee")                           \
     X(EXPIRED, "dropped: waited too long in the queue")                                  \
-    X(UPSTREAM, "refused by the followed node")
+    X(UPSTREAM, "refused by the followed node")                                          \
+    X(BY_HAND, "dropped by hand")
 
 enum pool_reason {
 #define POOL_REASON_ENUM(id, text) POOL_##id,
@@ -45,8 +46,8 @@ enum pool_reason {
 struct pool_verdict {
     enum pool_reason reason;
     enum tx_error error;
-    char text[192];
-    hash32 hash; /* set when the transaction could be decoded */
+    char text[448]; /* the longest has four numbers of 78 digits */
+    hash32 hash;    /* set when the transaction could be decoded */
 };
 
 /* ================= a pooled transaction ================= */
@@ -133,6 +134,8 @@ struct pool_tx *pool_get(struct pool *p, const hash32 *hash);
 /* The nonce after the sender's executable transactions (eth_getTransactionCount
  * "pending"). */
 mt_err pool_nonce(struct pool *p, const address *addr, uint64_t *out);
+/* The least tip that is admitted. */
+u256 pool_min_tip(const struct pool *p);
 /* Base fee of the next block, as the pool knows the head. */
 u256 pool_base_fee(const struct pool *p);
 void pool_count(const struct pool *p, size_t *pending, size_t *queued);

@@ -72,6 +72,7 @@ struct rpc_options {
         *apis; /* namespaces that are open: "eth", "net", …; as in the table */
     size_t api_num;
     size_t body_max;      /* bytes of one request */
+    size_t message_max;   /* the same over WebSocket and the unix socket */
     unsigned batch_max;   /* calls of one batch */
     size_t reply_max;     /* bytes of one reply in one piece, and of a batch */
     size_t stream_max;    /* bytes of one that leaves in parts, while it is made; 0: none
@@ -163,7 +164,7 @@ const struct vm_tracer *rpc_console(void);
 /* The methods' names in order, for completion; *num of them, constant. */
 const char *const *rpc_method_names(size_t *num);
 
-/* docs/RPC.md from the table. */
-void rpc_write_docs(struct buf *out);
+/* docs/RPC.md from the table and these limits. */
+void rpc_write_docs(const struct rpc_options *limits, struct buf *out);
 
 #endif

@@ -10,7 +10,6 @@ mt_err block_invalid(struct chain *c, const char *name, struct mt_diag *diag,
 {
     va_list ap;
     c->block_error = name;
-    metric_add(METRIC_chain_rejected_blocks_total, c->opt.metric_net, 1);
     if (diag != NULL) {
         va_start(ap, fmt);
         diag->code = MT_EINVALID_BLOCK;
@@ -380,6 +379,10 @@ static mt_err canonical_block_hash(void *ctx, uint64_t number, hash32 *out)
     struct chain_state *s = ctx;
     if (number == s->block->block.header.number) {
         *out = s->block->block.hash;
+        return MT_OK;
+    }
+    if (number > s->block->block.header.number) { /* a call that is told a later number */
+        *out = (hash32){{0}};
         return MT_OK;
     }
     return metisdb_snapshot_hash(s->snapshot, number, out);

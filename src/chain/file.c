@@ -87,20 +87,37 @@ static mt_err write_block(struct chain *c, FILE *f, uint64_t number, struct mt_d
     return err;
 }
 
-mt_err chain_export_file(struct chain *c, const char *path, uint64_t first, uint64_t last,
-                         struct mt_diag *diag)
+static mt_err write_blocks(struct chain *c, const char *path, uint64_t first,
+                           uint64_t last, struct mt_diag *diag)
 {
     mt_err err = MT_OK;
-    struct stat st;
     FILE *f = fopen(path, "wbe");
     if (f == NULL)
         return mt_fail(diag, MT_EIO, "%s: %s", path, strerror(errno));
-    bool regular = fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode);
     for (uint64_t n = first; n <= last && err == MT_OK; n++)
         err = write_block(c, f, n, diag);
     if (fclose(f) != 0 && err == MT_OK)
         err = mt_fail(diag, MT_EIO, "%s: %s", path, strerror(errno));
-    if (err != MT_OK && regular)
-        unlink(path); /* nothing half-done is kept */
+    return err;
+}
+
+/* Beside the file and in its place when it is whole: nothing half-done is kept, and one
+ * that was there stays until then. A pipe or device, and what a link leads to, is written
+ * as it is. */
+mt_err chain_export_file(struct chain *c, const char *path, uint64_t first, uint64_t last,
+                         struct mt_diag *diag)
+{
+    struct stat st;
+    char part[4096];
+    bool there = lstat(path, &st) == 0;
+    if (there && !S_ISREG(st.st_mode))
+        return write_blocks(c, path, first, last, diag);
+    if (mt_fmt(part, sizeof(part), "%s.part", path) + 1 >= sizeof(part))
+        return mt_fail(diag, MT_ELIMIT, "the path is too long");
+    mt_err err = write_blocks(c, part, first, last, diag);
+    if (err == MT_OK && rename(part, path) != 0)
+        err = mt_fail(diag, MT_EIO, "%s: %s", path, strerror(errno));
+    if (err != MT_OK)
+        unlink(part);
     return err;
 }

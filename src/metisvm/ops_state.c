@@ -94,8 +94,8 @@ int far_SSTORE(struct vm *vm, struct frame *f)
     if (!take(&gas, sstore_cost(g, slot, v, &refund)) ||
         !sstore_state(vm, f, slot, v, &gas))
         return OP_HALT(OUT_OF_GAS);
+    OP_TRY(state_add_refund(vm->state, refund)); /* a tracer's step has it already */
     vm_charged(vm, f, gas);
-    OP_TRY(state_add_refund(vm->state, refund));
     OP_TRY(state_slot_set(vm->state, slot, v));
     f->gas = gas;
     f->sp -= 2;

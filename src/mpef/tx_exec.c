@@ -214,7 +214,8 @@ static void set_prices(struct run *r)
     r->block = be->block;
     if ((r->flags & EXEC_SKIP_FEES) && u256_is_zero(tx->max_fee))
         r->block.base_fee = U256_ZERO;
-    if ((r->flags & EXEC_SKIP_FEES) && u256_is_zero(tx->max_fee_per_blob_gas))
+    if ((r->flags & EXEC_SKIP_FEES) && tx->type == TX_BLOB &&
+        u256_is_zero(tx->max_fee_per_blob_gas))
         r->block.blob_base_fee = U256_ZERO;
     r->price = tx_effective_gas_price(tx, r->block.base_fee);
     r->base_fee = u256_lt(r->price, r->block.base_fee) ? r->price : r->block.base_fee;

@@ -37,7 +37,13 @@ static const struct command *find_command(const char *name)
 int cli_fail(struct cli *cli)
 {
     fprintf(stderr, "metisd: %s\n", cli->diag.text);
-    return CLI_FAILED;
+    return cli->misused ? CLI_USAGE : CLI_FAILED;
+}
+
+mt_err cli_misuse(struct cli *cli, const char *what)
+{
+    cli->misused = true;
+    return mt_fail(&cli->diag, MT_EINVAL, "%s", what);
 }
 
 static int usage_fail(const struct command *cmd, const char *what)

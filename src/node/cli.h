@@ -20,6 +20,7 @@ struct cli {
     const char *args[CLI_ARGS_MAX]; /* after the command's name */
     size_t arg_num;
     struct mt_diag diag; /* why the command failed */
+    bool misused;        /* it was not asked for rightly */
 };
 
 /* X(name, function, sections, least and most further words, usage, help): the commands.
@@ -57,7 +58,9 @@ CLI_COMMANDS(CLI_DECLARE)
 /* Completion for bash from the tables of commands and options. */
 void cli_write_completion(struct buf *out);
 
-/* One line "metisd: what" on stderr; returns CLI_FAILED. */
+/* One line "metisd: what" on stderr; returns CLI_FAILED, CLI_USAGE after cli_misuse. */
 int cli_fail(struct cli *cli);
+/* Words or flags that are missing or make no sense: MT_EINVAL with this text. */
+mt_err cli_misuse(struct cli *cli, const char *what);
 
 #endif

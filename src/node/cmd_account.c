@@ -17,7 +17,7 @@ static mt_err keystore_of(struct cli *cli, struct file_path *out)
         return MT_OK;
     }
     if (datadir[0] == 0)
-        return mt_fail(&cli->diag, MT_EINVAL, "--keystore is needed");
+        return cli_misuse(cli, "--keystore is needed");
     return files_join(datadir, "keystore", out, &cli->diag);
 }
 
@@ -26,8 +26,8 @@ static mt_err read_password(struct cli *cli, char out[PASSWORD_SIZE_MAX], size_t
 {
     const char *path = config_text(&cli->config, NULL, OPT_accounts_password);
     if (path[0] == 0)
-        return mt_fail(&cli->diag, MT_EINVAL,
-                       "--password FILE is needed: its first line is the password");
+        return cli_misuse(cli,
+                          "--password FILE is needed: its first line is the password");
     return password_read(path, out, len, &cli->diag);
 }
 
@@ -109,9 +109,8 @@ int cmd_account(struct cli *cli)
     bool import = strcmp(what, "import") == 0 && cli->arg_num == 2;
     struct file_path dir;
     if (!list && !make && !import) {
-        mt_fail(&cli->diag, MT_EINVAL, "account: new, list or import KEYFILE");
-        cli_fail(cli);
-        return CLI_USAGE;
+        cli_misuse(cli, "account: new, list or import KEYFILE");
+        return cli_fail(cli);
     }
     mt_err err = keystore_of(cli, &dir);
     if (err == MT_OK)

@@ -82,10 +82,9 @@ static mt_err find_target(struct cli *cli, struct file_path *out)
         return MT_OK;
     }
     if (datadir[0] == 0)
-        return mt_fail(&cli->diag, MT_EINVAL,
-                       "attach: a path, a URL, --ipc or --datadir is needed");
+        return cli_misuse(cli, "attach: a path, a URL, --ipc or --datadir is needed");
     if (num > 1)
-        return mt_fail(&cli->diag, MT_EINVAL, "attach: one network at a time");
+        return cli_misuse(cli, "attach: one network at a time");
     return num == 1 ? socket_of_network(cli, datadir, words[0], out)
                     : find_socket(cli, datadir, out);
 }

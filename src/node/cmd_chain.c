@@ -20,9 +20,9 @@ static mt_err load_one(struct cli *cli, struct ledger *l)
     size_t num;
     const char *const *words = config_list(&cli->config, NULL, OPT_node_network, &num);
     if (num != 1)
-        return mt_fail(&cli->diag, MT_EINVAL, "--network: one network is needed");
+        return cli_misuse(cli, "--network: one network is needed");
     if (config_text(&cli->config, NULL, OPT_node_datadir)[0] == 0)
-        return mt_fail(&cli->diag, MT_EINVAL, "--datadir is needed");
+        return cli_misuse(cli, "--datadir is needed");
     return ledger_load(words[0], l, &cli->diag);
 }
 
@@ -111,24 +111,33 @@ int cmd_import(struct cli *cli)
 static mt_err parse_number(struct cli *cli, const char *text, uint64_t *out)
 {
     u256 v;
-    if (u256_parse(text, strlen(text), &v) != MT_OK || !u256_is_u64(v))
-        return mt_fail(&cli->diag, MT_EINVAL, "\"%.40s\" is not a block number", text);
-    *out = v.w[0];
-    return MT_OK;
+    if (u256_parse(text, strlen(text), &v) == MT_OK && u256_is_u64(v)) {
+        *out = v.w[0];
+        return MT_OK;
+    }
+    cli->misused = true;
+    return mt_fail(&cli->diag, MT_EINVAL, "\"%.40s\" is not a block number", text);
 }
 
-static mt_err export_blocks(struct cli *cli, struct ledger *l)
+/* last stays as it is when it is not given. */
+static mt_err parse_range(struct cli *cli, uint64_t *first, uint64_t *last)
+{
+    if (cli->arg_num >= 2)
+        MT_TRY(parse_number(cli, cli->args[1], first));
+    return cli->arg_num < 3 ? MT_OK : parse_number(cli, cli->args[2], last);
+}
+
+static mt_err export_blocks(struct cli *cli, struct ledger *l, uint64_t first,
+                            uint64_t last)
 {
     struct head_view *view = chain_view(l->chain);
-    uint64_t first = 1, last = view->head->block.header.number;
+    uint64_t head = view->head->block.header.number;
     head_view_drop(view);
-    if (cli->arg_num >= 2) {
-        MT_TRY(parse_number(cli, cli->args[1], &first));
-        if (cli->arg_num == 2)
-            last = MT_MAX(first, last);
-        else
-            MT_TRY(parse_number(cli, cli->args[2], &last));
-    }
+    if (last == UINT64_MAX)
+        last = head;
+    if (last > head)
+        return mt_fail(&cli->diag, MT_EINVAL,
+                       "there is no block %" PRIu64 ": the head is %" PRIu64, last, head);
     if (first > last)
         return mt_fail(&cli->diag, MT_EINVAL,
                        "there is no block from %" PRIu64 " to "
@@ -140,9 +149,13 @@ static mt_err export_blocks(struct cli *cli, struct ledger *l)
 int cmd_export(struct cli *cli)
 {
     struct ledger *l = mt_alloc(sizeof *l);
-    mt_err err = open_one(cli, l, false);
+    uint64_t first = 1, last = UINT64_MAX;
+    memset(l, 0, sizeof *l);
+    mt_err err = parse_range(cli, &first, &last);
     if (err == MT_OK)
-        err = export_blocks(cli, l);
+        err = open_one(cli, l, false);
+    if (err == MT_OK)
+        err = export_blocks(cli, l, first, last);
     int status = finish(cli, l, err);
     mt_free(l);
     return status;

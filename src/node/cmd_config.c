@@ -2,6 +2,7 @@
  * tables (`config docs options|metrics|file|rpc`, for scripts/gen.sh,
  * and `completion`, for the package). */
 #include "cli.h"
+#include "daemon.h"
 
 #include "metis/rpc.h"
 
@@ -20,6 +21,19 @@ static int put_text(struct cli *cli, struct buf *text)
     return cli_fail(cli);
 }
 
+/* The limits are those of a daemon without any option. */
+static void write_rpc_docs(struct buf *out)
+{
+    struct config *c = mt_alloc(sizeof *c);
+    struct rpc_options limits;
+    config_init(c);
+    rpc_options_default(&limits);
+    network_rpc_limits(c, NULL, &limits);
+    rpc_write_docs(&limits, out);
+    config_fini(c);
+    mt_free(c);
+}
+
 static int print_docs(struct cli *cli, const char *which)
 {
     struct buf text;
@@ -31,17 +45,15 @@ static int print_docs(struct cli *cli, const char *which)
     else if (strcmp(which, "file") == 0)
         config_docs_file(&text);
     else if (strcmp(which, "rpc") == 0)
-        rpc_write_docs(&text);
+        write_rpc_docs(&text);
     else if (strcmp(which, "completion") == 0)
         cli_write_completion(&text);
     else
-        mt_fail(&cli->diag, MT_EINVAL,
-                "config docs: options, metrics, file, rpc or completion");
+        cli_misuse(cli, "config docs: options, metrics, file, rpc or completion");
     if (cli->diag.text[0] == 0)
         return put_text(cli, &text);
-    cli_fail(cli);
     buf_fini(&text);
-    return CLI_USAGE;
+    return cli_fail(cli);
 }
 
 int cmd_config(struct cli *cli)
@@ -63,7 +75,6 @@ int cmd_config(struct cli *cli)
         printf("ok\n");
         return CLI_OK;
     }
-    mt_fail(&cli->diag, MT_EINVAL, "config: print or check");
-    cli_fail(cli);
-    return CLI_USAGE;
+    cli_misuse(cli, "config: print or check");
+    return cli_fail(cli);
 }

@@ -108,12 +108,14 @@ int cmd_db(struct cli *cli)
     const char *datadir = config_text(&cli->config, NULL, OPT_node_datadir);
     mt_err err = MT_OK;
     if (strcmp(cli->args[0], "stat") != 0) {
-        mt_fail(&cli->diag, MT_EINVAL, "db: stat");
-        cli_fail(cli);
-        return CLI_USAGE;
+        char text[160];
+        mt_fmt(text, sizeof text, "db: there is no \"%.60s\", only `metisd db stat`",
+               cli->args[0]);
+        cli_misuse(cli, text);
+        return cli_fail(cli);
     }
     if (datadir[0] == 0)
-        err = mt_fail(&cli->diag, MT_EINVAL, "--datadir is needed");
+        err = cli_misuse(cli, "--datadir is needed");
     else if (num == 0)
         err = stat_all(cli, datadir);
     for (size_t i = 0; i < num && err == MT_OK; i++)

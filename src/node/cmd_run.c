@@ -60,7 +60,7 @@ static mt_err unlock_accounts(struct cli *cli, struct node *n, struct accounts *
     if (num == 0)
         return MT_OK;
     if (file[0] == 0)
-        return mt_fail(&cli->diag, MT_EINVAL, "accounts.unlock needs accounts.password");
+        return cli_misuse(cli, "accounts.unlock needs accounts.password");
     if (given[0] != 0)
         mt_fmt(dir.s, sizeof dir.s, "%s", given);
     else
@@ -104,9 +104,8 @@ int cmd_run(struct cli *cli)
     size_t num;
     const char *const *words = config_list(&cli->config, NULL, OPT_node_network, &num);
     if (num == 0 || config_text(&cli->config, NULL, OPT_node_datadir)[0] == 0) {
-        mt_fail(&cli->diag, MT_EINVAL, "run: --network and --datadir are needed");
-        cli_fail(cli);
-        return CLI_USAGE;
+        cli_misuse(cli, "run: --network and --datadir are needed");
+        return cli_fail(cli);
     }
     struct node *n = node_new(cli, false);
     struct accounts *keys = accounts_new();

@@ -108,6 +108,9 @@ mt_err node_reload(struct node *n, struct mt_diag *diag);
 
 /* Opens, starts the executor, makes pool, sequencer and rpc. On an error what was made is
  * left for network_join and network_close. */
+/* The limits of the options, over the defaults of rpc; name NULL: without a network's own
+ * values. */
+void network_rpc_limits(struct config *c, const char *name, struct rpc_options *opt);
 mt_err network_open(struct network *net, const char *word, struct mt_diag *diag);
 /* Listens; then starts the sequencer. */
 mt_err network_listen(struct network *net, struct mt_diag *diag);

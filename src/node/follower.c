@@ -277,6 +277,7 @@ void follower_imported(struct follow_answer *a)
                           clock_mono_ns() - a->arrived_ns);
     if (means_bad_block(a->err)) {
         in.kind = FI_REFUSED;
+        metric_add(METRIC_chain_rejected_blocks_total, f->net->metric, 1);
         in.executed = a->has_mismatch;
         mt_fmt(f->why, sizeof f->why, "block %llu (%s) is refused: %s",
                (unsigned long long)a->refused.number, hash32_text(&a->refused.hash).s,
@@ -572,12 +573,13 @@ void follower_progress(struct follower *f)
     unsigned net = f->net->metric;
     uint64_t head = f->net->view->head->block.header.number;
     uint64_t top = MT_MAX(m->upstream.number, head);
-    struct rpc_sync sync = {m->syncing && top > head, !m->informed, m->starting, head,
-                            top};
+    /* Halted is behind as well: what is served is not the followed node's head. */
+    bool behind = m->syncing || m->phase == FOLLOW_COMPARE || m->phase == FOLLOW_HALTED;
+    struct rpc_sync sync = {behind && top > head, !m->informed, m->starting, head, top};
     metric_set(METRIC_follow_upstream_head, net, (int64_t)m->upstream.number);
     metric_set(METRIC_follow_lag_blocks, net, (int64_t)(top - head));
     metric_set(METRIC_follow_connected, net, m->connected);
-    metric_set(METRIC_follow_syncing, net, sync.syncing);
+    metric_set(METRIC_follow_syncing, net, m->syncing && top > head);
     metric_set(METRIC_follow_halted, net, m->phase == FOLLOW_HALTED);
     if (f->net->rpc != NULL) /* else the start failed */
         rpc_sync(f->net->rpc, &sync);

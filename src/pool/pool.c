@@ -270,6 +270,11 @@ mt_err pool_nonce(struct pool *p, const address *addr, uint64_t *out)
     return err;
 }
 
+u256 pool_min_tip(const struct pool *p)
+{
+    return p->opt.min_tip;
+}
+
 u256 pool_base_fee(const struct pool *p)
 {
     return p->view->next_base_fee;

@@ -251,9 +251,7 @@ enum call_status m_raw_tx_by_number_idx(struct call *c)
     return tx_at(c, false, true);
 }
 
-/* A mined transaction's block, held, or NULL. False after an error was written. */
-static bool find_tx(struct call *c, const hash32 *hash, struct chain_block **b,
-                    uint32_t *idx)
+bool find_tx(struct call *c, const hash32 *hash, struct chain_block **b, uint32_t *idx)
 {
     mt_err err = chain_find_tx(c->rpc->opt.chain, hash, b, idx);
     if (err == MT_OK)

@@ -459,13 +459,13 @@ static bool search_gas(struct call *c, struct call_env *env, struct call_tx *t,
 /* The L1 data fee depends on the encoding and the price alone, so it is added at the
  * end. */
 bool estimate_gas(struct call *c, struct call_tx *t, struct chain_state *state,
-                  const json_t *overrides, uint64_t *out)
+                  const json_t *overrides, const json_t *block, uint64_t *out)
 {
     struct call_env env = {0};
     uint64_t hi, extra = 0;
     /* A transaction stands in a block after the head, not in it. */
     c->pending |= state->block->block.header.number == c->view->head->block.header.number;
-    if (!call_env_open(c, state, 2, overrides, NULL, &env))
+    if (!call_env_open(c, state, 2, overrides, block, &env))
         return false;
     if (env.rules.spec->l1_fee && !l1_extra_gas(c, &env, t, &extra))
         return false;
@@ -484,7 +484,7 @@ enum call_status m_estimate_gas(struct call *c)
     if (!args_num(c, 1, 4) || !arg_tx(c, 0, &t) || !arg_block(c, 1, true, &at))
         return CALL_DONE;
     enum call_status st = call_state(c, &at, &s);
-    if (s != NULL && estimate_gas(c, &t, s, arg(c, 2), &gas))
+    if (s != NULL && estimate_gas(c, &t, s, arg(c, 2), arg(c, 3), &gas))
         json_hex_u64(&c->out, gas);
     return st;
 }

@@ -97,32 +97,17 @@ static bool auth_list(struct call *c, size_t i, const json_t *list, struct tx *t
     return true;
 }
 
+/* Calls take input before data; who sends has to say one thing (send_read). */
 static bool call_data(struct call *c, size_t i, const json_t *o, struct tx *tx)
 {
     const json_t *data = json_object_get(o, "data");
     const json_t *input = json_object_get(o, "input");
-    slice other;
     if (json_is_null(data))
         data = NULL;
     if (json_is_null(input))
         input = NULL;
-    if (input == NULL && data == NULL)
-        return true;
-    if (!val_data(c, i, input != NULL ? input : data, &tx->data))
-        return false;
-    if (input == NULL || data == NULL)
-        return true;
-    if (!val_data(c, i, data, &other))
-        return false;
-    if (!slice_eq(other, tx->data)) {
-        call_fail(
-            c, RPC_PARAMS,
-            "invalid argument %zu: both \"data\" and \"input\" are set and not equal. "
-            "Please use \"input\" to pass transaction call data",
-            i);
-        return false;
-    }
-    return true;
+    return (data == NULL || val_data(c, i, data, &tx->data)) &&
+           (input == NULL || val_data(c, i, input, &tx->data));
 }
 
 static bool call_fees(struct call *c, size_t i, const json_t *o, struct call_tx *t)
@@ -148,7 +133,9 @@ static bool call_fees(struct call *c, size_t i, const json_t *o, struct call_tx 
         tx->max_fee = u256_add(u256_add(c->view->next_base_fee, c->view->next_base_fee),
                                tx->max_priority_fee);
     if (has_cap && u256_lt(tx->max_fee, tx->max_priority_fee)) {
-        call_fail(c, RPC_SERVER, "maxFeePerGas (%s) < maxPriorityFeePerGas (%s)",
+        /* geth: a wrong parameter only where a transaction is made of the call */
+        call_fail(c, c->method->run == m_simulate ? RPC_PARAMS : RPC_SERVER,
+                  "maxFeePerGas (%s) < maxPriorityFeePerGas (%s)",
                   u256_dec(tx->max_fee).s, u256_dec(tx->max_priority_fee).s);
         return false;
     }

@@ -32,6 +32,12 @@ bool dev_impersonates(const struct rpc *r, const address *addr)
     return false;
 }
 
+/* What the pool takes back meanwhile leaves it at the end: nobody is told of it. */
+bool dev_rewinds(const struct rpc *r)
+{
+    return r->dev != NULL && r->dev->rewinds > 0;
+}
+
 /* False after an error when this node makes no blocks. */
 bool dev_can_build(struct call *c)
 {
@@ -144,6 +150,7 @@ static void dev_back(struct task *task)
     struct call *c = j->c;
     enum call_status st = CALL_DONE;
     if (j->kind == REWIND) {
+        c->rpc->dev->rewinds--;
         pool_clear(c->rpc->opt.pool);
         dev_configure(c, j->mode, sequencer_config(c->rpc->opt.sequencer)->period_ms);
     }
@@ -296,8 +303,10 @@ enum call_status dev_rewind(struct call *c, uint64_t number, uint64_t version,
     if (then != NULL)
         j->then = then;
     enum call_status st = job_post(j);
-    if (st == CALL_LATER)
+    if (st == CALL_LATER) {
+        c->rpc->dev->rewinds++;
         dev_configure(c, CS_MANUAL, config->period_ms);
+    }
     return st;
 }
 
@@ -426,9 +435,10 @@ enum call_status m_dev_set_time(struct call *c)
         return call_fail(c, RPC_PARAMS, "invalid argument 0: too far");
     uint64_t t_ms = t > UINT32_MAX ? t : t * 1000; /* tools send both units */
     struct sequencer_dev *dev = sequencer_dev(c->rpc->opt.sequencer);
-    dev->time_offset_ms +=
-        (int64_t)t_ms - (int64_t)sequencer_now_ms(c->rpc->opt.sequencer);
-    json_u64(&c->out, 0);
+    uint64_t now_ms = sequencer_now_ms(c->rpc->opt.sequencer);
+    dev->time_offset_ms += (int64_t)t_ms - (int64_t)now_ms;
+    /* anvil: whole seconds that the clock went on by, 0 when it went back */
+    json_u64(&c->out, t_ms > now_ms ? t_ms / 1000 - now_ms / 1000 : 0);
     return CALL_DONE;
 }
 

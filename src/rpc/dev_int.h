@@ -31,6 +31,7 @@ struct dev {
     address impersonated[IMPERSONATE_MAX];
     size_t impersonated_num;
     bool auto_impersonate;
+    unsigned rewinds; /* on their way */
 };
 
 /* False after an error when this node makes no blocks. */

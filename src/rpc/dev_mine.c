@@ -91,6 +91,10 @@ static enum call_status mine(struct call *c, uint64_t num, uint64_t step,
         return call_fail(c, RPC_LIMIT, "at most %u blocks at once", MINE_MAX);
     if (timestamp > DEV_TIME_MAX || step > UINT32_MAX)
         return call_fail(c, RPC_PARAMS, "invalid argument: too far");
+    if (timestamp != 0 && timestamp < c->view->head->block.header.timestamp)
+        return call_fail(c, RPC_PARAMS,
+                         "Timestamp error: %llu is lower than previous block's timestamp",
+                         (unsigned long long)timestamp);
     call_later(c);
     return dev_mine(c, &how);
 }

@@ -10,7 +10,7 @@ static enum call_status drop(struct call *c, bool anvil)
         return CALL_DONE;
     struct pool_tx *t = pool_get(c->rpc->opt.pool, &hash);
     if (t != NULL)
-        pool_remove(c->rpc->opt.pool, &hash, POOL_EVICTED, TX_OK);
+        pool_remove(c->rpc->opt.pool, &hash, POOL_BY_HAND, TX_OK);
     if (!anvil)
         json_bool(&c->out, t != NULL);
     else if (t != NULL)
@@ -73,7 +73,7 @@ enum call_status m_dev_drop_sender(struct call *c)
     if (s.full)
         return call_error(c, MT_ELIMIT, NULL);
     while (s.num > 0)
-        pool_remove(c->rpc->opt.pool, &s.hashes[--s.num], POOL_EVICTED, TX_OK);
+        pool_remove(c->rpc->opt.pool, &s.hashes[--s.num], POOL_BY_HAND, TX_OK);
     return dev_ok(c);
 }
 

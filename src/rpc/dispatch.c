@@ -673,6 +673,10 @@ static void run_batch(struct request *q)
 void rpc_request(struct rpc *r, struct request *q, slice body)
 {
     struct mt_diag diag = {0};
+    if (body.len == 0) {
+        refuse(q, RPC_PARSE, "parse error: the body is empty");
+        return;
+    }
     /* Short texts are not worth a look of their own. */
     size_t weight = body.len < WEIGH_MIN ? body.len * WEIGHT_MAX : json_weight(body);
     if (weight > r->opt.trees_max - MT_MIN(r->tree_bytes, r->opt.trees_max)) {
@@ -682,7 +686,8 @@ void rpc_request(struct rpc *r, struct request *q, slice body)
     r->tree_bytes += q->tree_bytes = weight;
     if (body.len < WEIGH_MIN && run_scanned(q, body))
         return;
-    mt_err err = json_parse(body, r->opt.body_max, DEPTH_MAX, &q->doc, &diag);
+    size_t max = q->websocket ? r->opt.message_max : r->opt.body_max;
+    mt_err err = json_parse(body, max, DEPTH_MAX, &q->doc, &diag);
     if (err != MT_OK) {
         q->doc = NULL;
         char text[MT_DIAG_TEXT_MAX + 32];

@@ -30,7 +30,8 @@ static void insert_sorted(u256 *list, size_t *num, size_t max, u256 v)
     list[i] = v;
 }
 
-/* Of each recent block the three lowest tips; their 60th percentile, once a head. */
+/* Of each recent block the three lowest tips; their 60th percentile, once a head.
+ * Never less than the pool takes: what is sent with it must be admitted. */
 u256 suggest_tip(struct call *c)
 {
     struct rpc *r = c->rpc;
@@ -59,6 +60,8 @@ u256 suggest_tip(struct call *c)
         tip = all[(num - 1) * TIP_PERCENTILE / 100];
     if (u256_lt(u256_from(TIP_MAX), tip))
         tip = u256_from(TIP_MAX);
+    if (u256_lt(tip, pool_min_tip(r->opt.pool)))
+        tip = pool_min_tip(r->opt.pool);
     r->tip = tip;
     r->tip_at = head->hash;
     return tip;

@@ -413,6 +413,10 @@ enum call_status m_new_filter(struct call *c)
     struct log_query q;
     if (!args_num(c, 1, 1) || !val_log_query(c, arg(c, 0), &q))
         return CALL_DONE;
+    /* A last block that is named by a tag moves on, and the range with it. */
+    const char *to = json_string_value(json_object_get(arg(c, 0), "toBlock"));
+    if (q.has_from && to != NULL && to[0] == '0' && q.from > q.to)
+        return call_fail(c, RPC_PARAMS, "invalid block range params");
     return add_filter(c, FILTER_LOGS, &q);
 }
 

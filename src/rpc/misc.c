@@ -87,9 +87,15 @@ enum call_status m_pool_why(struct call *c)
 {
     hash32 hash;
     struct pool_verdict v;
-    if (!args_num(c, 1, 1) || !arg_hash(c, 0, &hash))
+    struct chain_block *b;
+    uint32_t idx;
+    if (!args_num(c, 1, 1) || !arg_hash(c, 0, &hash) || !find_tx(c, &hash, &b, &idx))
         return CALL_DONE;
-    if (!pool_why(c->rpc->opt.pool, &hash, &v)) {
+    if (b != NULL) {
+        mt_fmt(v.text, sizeof(v.text), "included in block %llu",
+               (unsigned long long)b->block.header.number);
+        chain_block_drop(b);
+    } else if (!pool_why(c->rpc->opt.pool, &hash, &v)) {
         json_nil(&c->out);
         return CALL_DONE;
     }

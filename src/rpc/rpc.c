@@ -49,9 +49,9 @@ const struct method *rpc_find(const struct rpc *r, const char *name, bool truste
 
 void rpc_options_default(struct rpc_options *opt)
 {
-    static const char *const apis[] = {"eth",    "net",    "web3",   "debug",
-                                       "txpool", "rpc",    "metis",  "trace",
-                                       "ots",    "erigon", "rollup", "mvm"};
+    static const char *const apis[] = {"eth",    "net",   "web3",    "debug", "txpool",
+                                       "rpc",    "metis", "trace",   "ots",   "erigon",
+                                       "rollup", "mvm",   "personal"};
     *opt = (struct rpc_options){
         .client_version = "metisd",
         .version = "0",
@@ -59,6 +59,7 @@ void rpc_options_default(struct rpc_options *opt)
         .apis = apis,
         .api_num = MT_ARRAY_LEN(apis),
         .body_max = 5u * 1024u * 1024u,
+        .message_max = 32u * 1024u * 1024u,
         .batch_max = 1000,
         .reply_max = 25u * 1024u * 1024u,
         .stream_max = (size_t)1 << 30,
@@ -230,7 +231,8 @@ void rpc_update(struct rpc *r, const struct chain_update *u)
 
 void rpc_pending(struct rpc *r, struct pool_tx *tx)
 {
-    sub_pending(r, tx);
+    if (!dev_rewinds(r))
+        sub_pending(r, tx);
 }
 
 void rpc_tick(struct rpc *r, uint64_t now_ns)
@@ -295,7 +297,45 @@ const char *const *rpc_method_names(size_t *num)
     return names;
 }
 
-void rpc_write_docs(struct buf *out)
+static void write_limits(const struct rpc_options *d, struct buf *out)
+{
+    char range[24] = "no limit";
+    if (d->logs_range_max > 0)
+        mt_fmt(range, sizeof(range), "%llu", (unsigned long long)d->logs_range_max);
+    buf_printf(
+        out,
+        "\n## Limits (defaults)\n| limit | value | answer |\n|---|---|---|\n"
+        "| body over HTTP | %zu bytes | HTTP 413 |\n"
+        "| message over WebSocket and the unix socket | %zu bytes | close 1009, closed "
+        "|\n"
+        "| depth of JSON | 64 | -32700 |\n"
+        "| calls of a batch | %u | -32600 |\n"
+        "| reply, batches included | %zu bytes | -32003 |\n"
+        "| reply that leaves in parts (rpc.stream-max) | %zu bytes | closed before "
+        "the last chunk |\n"
+        "| calls on readers and waiting for them | %u | -32005 |\n"
+        "| traces at once | half of the readers | the others wait |\n"
+        "| cost of an address (rpc.rate) | off | -32005, data.retryAfterMs |\n"
+        "| parsed JSON of all requests | %zu bytes | -32005 |\n"
+        "| gas of eth_call, eth_estimateGas | %llu | capped |\n"
+        "| time of a reader call | %llu ms | -32002 |\n"
+        "| blocks of eth_getLogs | %s | -32005, data: the range that works |\n"
+        "| logs of eth_getLogs | %zu | -32005, data: the range that works |\n"
+        "| addresses, or topics at a position | %zu | -32602 |\n"
+        "| a state dump that is loaded, unpacked | a quarter of rpc.job_memory; "
+        "its accounts, parsed: half | -32005 |\n"
+        "| blocks built up to a dump's head | 10000 | -32005 |\n"
+        "| bundles, and all calls, of debug_traceCallMany | 64, 1000 | -32602 |\n"
+        "| slots that dealERC20 and setERC20Allowance try | 64 | -32000 |\n"
+        "| subscriptions of a connection | %u | -32005 |\n"
+        "| filters | %u, idle %llu ms | -32005 |\n",
+        d->body_max, d->message_max, d->batch_max, d->reply_max, d->stream_max,
+        d->readers_max, d->trees_max, (unsigned long long)d->call_gas_max,
+        (unsigned long long)d->call_timeout_ms, range, d->logs_max, d->log_terms_max,
+        d->subs_conn_max, d->filters_max, (unsigned long long)d->filter_idle_ms);
+}
+
+void rpc_write_docs(const struct rpc_options *limits, struct buf *out)
 {
     static const char *const places[] = {
         [RPC_INLINE] = "loop", [RPC_READER] = "reader", [RPC_EITHER] = "loop or reader"};
@@ -320,35 +360,5 @@ void rpc_write_docs(struct buf *out)
 #define X(name, code, text) buf_printf(out, "| %d | %s |\n", code, text);
     RPC_ERRORS(X)
 #undef X
-    struct rpc_options d;
-    rpc_options_default(&d);
-    buf_printf(
-        out,
-        "\n## Limits (defaults)\n| limit | value | answer |\n|---|---|---|\n"
-        "| body | %zu bytes | HTTP 413, WebSocket close 1009 |\n"
-        "| depth of JSON | 64 | -32700 |\n"
-        "| calls of a batch | %u | -32600 |\n"
-        "| reply, batches included | %zu bytes | -32003 |\n"
-        "| reply that leaves in parts (rpc.stream-max) | %zu bytes | closed before "
-        "the last chunk |\n"
-        "| calls on readers and waiting for them | %u | -32005 |\n"
-        "| traces at once | half of the readers | the others wait |\n"
-        "| cost of an address (rpc.rate) | off | -32005, data.retryAfterMs |\n"
-        "| parsed JSON of all requests | %zu bytes | -32005 |\n"
-        "| gas of eth_call, eth_estimateGas | %llu | capped |\n"
-        "| time of a reader call | %llu ms | -32002 |\n"
-        "| blocks of eth_getLogs | %llu | -32005, data: the range that works |\n"
-        "| logs of eth_getLogs | %zu | -32005, data: the range that works |\n"
-        "| addresses, or topics at a position | %zu | -32602 |\n"
-        "| a state dump that is loaded, unpacked | a quarter of rpc.job_memory; "
-        "its accounts, parsed: half | -32005 |\n"
-        "| blocks built up to a dump's head | 10000 | -32005 |\n"
-        "| bundles, and all calls, of debug_traceCallMany | 64, 1000 | -32602 |\n"
-        "| slots that dealERC20 and setERC20Allowance try | 64 | -32000 |\n"
-        "| subscriptions of a connection | %u | -32005 |\n"
-        "| filters | %u, idle %llu ms | -32005 |\n",
-        d.body_max, d.batch_max, d.reply_max, d.stream_max, d.readers_max, d.trees_max,
-        (unsigned long long)d.call_gas_max, (unsigned long long)d.call_timeout_ms,
-        (unsigned long long)d.logs_range_max, d.logs_max, d.log_terms_max,
-        d.subs_conn_max, d.filters_max, (unsigned long long)d.filter_idle_ms);
+    write_limits(limits, out);
 }

@@ -305,6 +305,9 @@ bool val_block(struct call *c, size_t i, const json_t *v, struct block_arg *out)
 /* The block itself, held; *out NULL when there is none. Pending gives the head. */
 bool block_find(struct call *c, const struct block_arg *b, struct chain_block **out);
 
+/* A mined transaction's block, held, or NULL. False after an error was written. */
+bool find_tx(struct call *c, const hash32 *hash, struct chain_block **b, uint32_t *idx);
+
 /* The state after a block (of pending: of the head). CALL_DONE with *out set;
  * CALL_TO_READER: return that; CALL_DONE with c->failed: return that. */
 enum call_status call_state(struct call *c, const struct block_arg *b,
@@ -443,7 +446,7 @@ slice outcome_output(const struct tx_outcome *o);
 const char *panic_text(uint64_t code);
 /* Gas that suffices; writes no result. False after an error was written. */
 bool estimate_gas(struct call *c, struct call_tx *t, struct chain_state *state,
-                  const json_t *overrides, uint64_t *out);
+                  const json_t *overrides, const json_t *block, uint64_t *out);
 
 /* Loop thread: a call under this key took so long on a reader. */
 void cheap_note(struct rpc *r, uint64_t key, uint64_t ns);
@@ -493,6 +496,9 @@ void send_raw(struct rpc *r, slice raw, pool_done_fn *done, void *ctx);
 /* The account may be used without a signature of the caller: unlocked or impersonated. */
 const struct rpc_account *send_account(const struct rpc *r, const address *addr);
 
+/* Parameter 0 of a sender's call; on a development node its first account where the
+ * caller names none. False after call_fail. */
+bool send_read(struct call *c, struct call_tx *t);
 /* Nonce and fees that the caller left open, on the loop; false after call_fail. */
 bool send_fill(struct call *c, struct call_tx *t);
 /* Signs for an account of this node and makes raw and hash; of an impersonated one the
@@ -530,6 +536,8 @@ struct ref_cache *trace_cache_new(void);
 struct dev *dev_new(struct rpc *r);
 void dev_free(struct dev *d);
 bool dev_impersonates(const struct rpc *r, const address *addr);
+/* The chain is being taken back. */
+bool dev_rewinds(const struct rpc *r);
 
 /* ---- console.c: the line that a console.log call writes; false: unknown form. ---- */
 bool console_text(slice data, char *out, size_t size);

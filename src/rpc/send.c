@@ -109,15 +109,11 @@ enum call_status m_accounts(struct call *c)
     return CALL_DONE;
 }
 
-enum call_status m_sign(struct call *c)
+static enum call_status sign_message(struct call *c, const address *addr, slice data)
 {
-    address addr;
-    slice data;
     char prefix[64];
     sig s;
-    if (!args_num(c, 2, 2) || !arg_address(c, 0, &addr) || !arg_data(c, 1, &data))
-        return CALL_DONE;
-    const struct rpc_account *account = send_account(c->rpc, &addr);
+    const struct rpc_account *account = send_account(c->rpc, addr);
     if (account == NULL)
         return call_fail(c, RPC_SERVER, "unknown account");
     size_t n = mt_fmt(prefix, sizeof(prefix),
@@ -138,6 +134,25 @@ enum call_status m_sign(struct call *c)
     out[64] = (uint8_t)(27 + s.y_parity);
     json_hex(&c->out, out, sizeof(out));
     return CALL_DONE;
+}
+
+enum call_status m_sign(struct call *c)
+{
+    address addr;
+    slice data;
+    if (!args_num(c, 2, 2) || !arg_address(c, 0, &addr) || !arg_data(c, 1, &data))
+        return CALL_DONE;
+    return sign_message(c, &addr, data);
+}
+
+/* The account is unlocked, so a password is not looked at. */
+enum call_status m_personal_sign(struct call *c)
+{
+    address addr;
+    slice data;
+    if (!args_num(c, 2, 3) || !arg_data(c, 0, &data) || !arg_address(c, 1, &addr))
+        return CALL_DONE;
+    return sign_message(c, &addr, data);
 }
 
 /* Fees that were left open: twice the base fee and the usual tip. */
@@ -239,21 +254,43 @@ static enum call_status add_tx(struct call *c, struct call_tx *t)
     return CALL_LATER;
 }
 
-static bool read_send(struct call *c, struct call_tx *t)
+/* What is signed must not depend on which of the two a client means. */
+static bool one_input(struct call *c)
 {
-    if (!args_num(c, 1, 1) || !arg_tx(c, 0, t))
+    const json_t *data = json_object_get(arg(c, 0), "data");
+    const json_t *input = json_object_get(arg(c, 0), "input");
+    slice a, b;
+    if (!json_is_string(data) || !json_is_string(input))
+        return true;
+    if (!val_data(c, 0, data, &a) || !val_data(c, 0, input, &b))
         return false;
-    if (json_object_get(arg(c, 0), "from") == NULL) {
+    if (!slice_eq(a, b))
+        call_fail(c, RPC_SERVER,
+                  "both \"data\" and \"input\" are set and not equal. Please use "
+                  "\"input\" to pass transaction call data");
+    return !c->failed;
+}
+
+bool send_read(struct call *c, struct call_tx *t)
+{
+    const struct rpc *r = c->rpc;
+    if (!args_num(c, 1, 1) || !arg_tx(c, 0, t) || !one_input(c))
+        return false;
+    const json_t *from = json_object_get(arg(c, 0), "from");
+    if (from != NULL && !json_is_null(from))
+        return true;
+    if (r->dev == NULL || r->opt.account_num == 0) {
         call_fail(c, RPC_PARAMS, "invalid argument 0: from missing");
         return false;
     }
+    t->tx.from = r->opt.accounts[0].addr; /* as anvil does */
     return true;
 }
 
 static enum call_status after_estimate(struct call *c)
 {
     struct call_tx t;
-    if (!read_send(c, &t))
+    if (!send_read(c, &t))
         return CALL_DONE;
     t.tx.gas = c->gas;
     return add_tx(c, &t);
@@ -264,7 +301,7 @@ enum call_status m_send_tx(struct call *c)
     struct call_tx t;
     struct block_arg at;
     struct chain_state *s = NULL;
-    if (!read_send(c, &t))
+    if (!send_read(c, &t))
         return CALL_DONE;
     if (!c->on_reader) {
         if (send_account(c->rpc, &t.tx.from) == NULL &&
@@ -278,7 +315,7 @@ enum call_status m_send_tx(struct call *c)
     if (!arg_block(c, 1, true, &at))
         return CALL_DONE;
     call_state(c, &at, &s);
-    if (s != NULL && estimate_gas(c, &t, s, NULL, &c->gas))
+    if (s != NULL && estimate_gas(c, &t, s, NULL, NULL, &c->gas))
         json_nil(&c->out); /* replaced by the second stage */
     return CALL_DONE;
 }

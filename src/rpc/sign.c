@@ -5,16 +5,6 @@
 
 /* ---- transactions ---- */
 
-static bool read_tx(struct call *c, struct call_tx *t)
-{
-    if (!args_num(c, 1, 1) || !arg_tx(c, 0, t))
-        return false;
-    if (json_object_get(arg(c, 0), "from") != NULL)
-        return true;
-    call_fail(c, RPC_PARAMS, "invalid argument 0: from missing");
-    return false;
-}
-
 static void put_filled(struct call *c, struct tx *tx)
 {
     struct buf raw;
@@ -48,7 +38,7 @@ static enum call_status finish(struct call *c, struct call_tx *t)
 static enum call_status after_estimate(struct call *c)
 {
     struct call_tx t;
-    if (!read_tx(c, &t))
+    if (!send_read(c, &t))
         return CALL_DONE;
     t.tx.gas = c->gas;
     return finish(c, &t);
@@ -66,7 +56,7 @@ static enum call_status fill(struct call *c, struct call_tx *t)
         return CALL_TO_READER;
     }
     call_state(c, &at, &s);
-    if (s != NULL && estimate_gas(c, t, s, NULL, &c->gas))
+    if (s != NULL && estimate_gas(c, t, s, NULL, NULL, &c->gas))
         json_nil(&c->out); /* replaced by the second stage */
     return CALL_DONE;
 }
@@ -74,13 +64,13 @@ static enum call_status fill(struct call *c, struct call_tx *t)
 enum call_status m_fill_tx(struct call *c)
 {
     struct call_tx t;
-    return read_tx(c, &t) ? fill(c, &t) : CALL_DONE;
+    return send_read(c, &t) ? fill(c, &t) : CALL_DONE;
 }
 
 enum call_status m_sign_tx(struct call *c)
 {
     struct call_tx t;
-    if (!read_tx(c, &t))
+    if (!send_read(c, &t))
         return CALL_DONE;
     if (send_account(c->rpc, &t.tx.from) == NULL)
         return call_fail(c, RPC_SERVER, "unknown account");

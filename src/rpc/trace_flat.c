@@ -27,8 +27,7 @@ static const char *parity_error(const char *e)
     return strncmp(e, "stack underflow", 15) == 0 ? "Stack underflow" : e;
 }
 
-static void flat_action(const struct trace *t, struct json_out *j,
-                        const struct trace_frame *f)
+static void flat_action(struct json_out *j, const struct trace_frame *f)
 {
     json_key(j, "action");
     json_obj(j);
@@ -44,7 +43,7 @@ static void flat_action(const struct trace *t, struct json_out *j,
         for (size_t i = 0; f->type[i] != 0 && i + 1 < sizeof(type); i++)
             type[i] = (char)(f->type[i] | 0x20);
         json_kv_str(j, "callType", type);
-    } else if (t->opt->parity) {
+    } else {
         json_kv_str(j, "creationMethod",
                     strcmp(f->type, "CREATE2") == 0 ? "create2" : "create");
     }
@@ -123,7 +122,7 @@ void flat_put(const struct trace *t, struct json_out *j, const struct trace_fram
               bool placed)
 {
     json_obj(j);
-    flat_action(t, j, f);
+    flat_action(j, f);
     if (placed)
         flat_block(t, j);
     if (f->error != NULL) {

@@ -60,6 +60,18 @@ await check('wrong usage is status 2', async () => {
   refused(await metisd('dev', '--rpc.port'), 2, /rpc\.port/)
   refused(await metisd('dev', '--rpc.port', '70000'), 2, /rpc\.port/)
   refused(await metisd('import', '--network', 'hyperion-dev'), 2)
+  const g = ['--network', conf('hyperion-dev')]
+  for (const command of [['init'], ['import', 'x.rlp'], ['export', 'x.rlp']])
+    refused(await metisd(...command, ...g), 2, /--datadir/)
+  refused(await metisd('init', '--datadir', fresh()), 2, /--network/)
+  refused(await metisd('db', 'stat'), 2, /--datadir/)
+  refused(await metisd('db', 'check', '--datadir', fresh()), 2, /there is no "check", only `metisd db stat`/)
+  refused(await metisd('attach', '--exec', 'net_version'), 2, /URL.*--datadir/)
+  refused(await metisd('account', 'new', '--keystore', fresh()), 2, /--password/)
+  refused(await metisd('account', 'list'), 2, /--keystore/)
+  refused(await metisd('account', 'fly'), 2, /new, list or import/)
+  refused(await metisd('export', ...g, '--datadir', fresh(), 'x.rlp', 'x', 'y'), 2, /"x" is not a block number/)
+  refused(await metisd('run', ...g), 2, /--datadir/)
 })
 await check('configuration: origin and precedence', async () => {
   const file = write('a.conf', '[rpc]\nport = 7000\nhost = 127.0.0.2\nbatch_max = 7\n')
@@ -150,7 +162,17 @@ if (!opt.fixtures) {
     const again = ['--network', genesis, '--datadir', fresh()]
     assert.match(done(await metisd('import', ...again, part)), /head 10 /)
     assert.match(done(await metisd('import', ...again, file)), new RegExp(head))
-    refused(await metisd('export', ...g, part, '60', '70'), 1)
+    // What was there stays when nothing comes in its place.
+    const before = readFileSync(part)
+    refused(await metisd('export', ...g, part, '60', '70'), 1, /no block 70: the head is 54/)
+    refused(await metisd('export', ...g, part, '50', '70'), 1, /no block 70/)
+    refused(await metisd('export', ...g, part, '9', '8'), 1, /from 9 to 8/)
+    assert.ok(readFileSync(part).equals(before))
+    done(await metisd('export', ...g, part, '11', '20'))
+    assert.ok(!readFileSync(part).equals(before))
+    assert.deepEqual(readdirSync(dirname(part)), ['part.rlp'])
+    done(await metisd('export', ...g, '/dev/null')) // is no file to be replaced
+    assert.ok(statSync('/dev/null').isCharacterDevice())
   })
   await check('chain files that are wrong: what was good is kept', async () => {
     const g = ['--network', genesis, '--datadir', fresh()]

