@@ -56,7 +56,7 @@ await count.check('refusals are status 1 and name the place', async () => {
   await refused(['init', '--network', wrong, '--datadir', join(dir, 'b')], 1, 'chainId')
   await refused(['db', 'stat', '--network', 'andromeda-dev', '--datadir', join(dir, 'none')], 1,
     'there is no database')
-  await refused(['account', 'new', '--keystore', join(dir, 'k')], 1, '--password FILE is needed')
+  await refused(['account', 'new', '--keystore', join(dir, 'k')], 2, '--password FILE is needed')
 })
 
 const devFlags = ['dev', '--rpc.port', '0']
