@@ -43,7 +43,7 @@ const file = (name, text) => {
   return path
 }
 
-await count.check('refusals are status 1 and name the place', async () => {
+await count.check('refusals have their status and name the place', async () => {
   await refused(['dev', '--network', 'nowhere'], 1, 'nowhere is not a dev network')
   await refused(['dev', '--config', join(dir, 'none.conf')], 1, 'No such file')
   const conf = file('bad.conf', '[rpc]\nport = 1\nprot = 2\n')
