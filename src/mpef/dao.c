@@ -135,8 +135,7 @@ mt_err dao_fork(struct vm_state *s)
         MT_TRY(hex_decode_fixed(DRAINED[i], from.b, sizeof from.b));
         MT_TRY(vm_state_account(s, &from, &a));
         u256 balance = a->balance;
-        if (u256_is_zero(balance))
-            continue;
+        /* Of nothing too: before EIP-161 that makes the account, as go-ethereum does. */
         MT_TRY(vm_state_sub_balance(s, &from, balance));
         MT_TRY(vm_state_add_balance(s, &REFUND, balance));
     }

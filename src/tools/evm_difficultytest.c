@@ -146,6 +146,8 @@ static void run_file(struct suite *s, const char *path, json_t *doc, struct buf 
     {
         if (json_is_object(test))
             run_forks(s, name, test, report);
+        else
+            suite_case(s, report, name, "", NULL, "malformed test");
     }
 }
 

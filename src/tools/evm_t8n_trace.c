@@ -215,9 +215,6 @@ static void flush_failed(struct t8n_trace *tr, const char *error)
 static void on_step(void *ctx, const struct vm_step_view *v)
 {
     struct t8n_trace *tr = ctx;
-    /* To geth the refund is a part of the price, and in the line already. */
-    if (tr->step.op == OP_SSTORE)
-        tr->step.refund = v->refund;
     flush(tr, NULL);
     tr->pending = v->code.len > 0; /* a creation without code is no step to geth */
     tr->step = *v;

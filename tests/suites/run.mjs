@@ -105,6 +105,13 @@ await changed('txtest', { none: { txbytes: '0x', result: { London: { exception: 
   ['an exception that is a number', (t) => { t.result.London.exception = 5 }, /no text/],
   ['no result', (t) => { delete t.result }, /no result/],
 ])
+await changed('difficultytest', { one: { Frontier: { a: { parentTimestamp: '0x1', parentDifficulty: '0x20000', parentUncles: '0x00',
+  currentTimestamp: '0x2', currentBlockNumber: '0x1', currentDifficulty: '0x20040' } } } }, [ // 2^17 + 2^17 / 2048
+  ['another difficulty', (t) => { t.Frontier.a.currentDifficulty = '0x20041' }, /difficulty 0x20040/],
+  ['no difficulty', (t) => { delete t.Frontier.a.currentDifficulty }, /malformed/],
+  ['an unknown network', (t) => { t.Nowhere = t.Frontier; delete t.Frontier }, /unknown network/],
+  ['no test', (t, doc) => { doc.one = 5 }, /malformed/],
+])
 await count.check('nothing to run is said', async () => {
   const file = join(dir, 'none.json')
   writeFileSync(file, '{}')

@@ -84,6 +84,7 @@ const MALFORMED = {
         { ...setCode, authorizationList: [{ ...auth, yParity: undefined, v: "0x0" }] }),
 }
 
+const dao = { ...alloc, "0xd4fe7bc31cedb7bfb8a345f31e668033056b2728": { balance: "0x7" } };
 const empty = { ...alloc, [merged.currentCoinbase]: { balance: "0x0" } };
 const GOOD = {
     "no alloc": one("Shanghai", undefined, merged),
@@ -100,6 +101,9 @@ const GOOD = {
         parentExcessBlobGas: "0xc0000", parentBlobGasUsed: "0x60000" }, blob),
     "a blob": one("Cancun", alloc, cancun, blob),
     "an authorisation": one("Prague", prague, cancun, setCode),
+    // EIP-779: the block of the fork moves the balances of the child contracts.
+    "the DAO's block": one("HomesteadToDaoAt5", dao, work),
+    "the block before the DAO's": one("HomesteadToDaoAt5", dao, { ...work, currentNumber: "0x4" }),
 }
 
 // ---- traces ----
